@@ -1,0 +1,59 @@
+#ifndef HEADPRUNE_DOCUMENT_H
+#define HEADPRUNE_DOCUMENT_H
+
+#include "headprune/rewrite.h"
+
+/*
+ * The JSON documents (docs/schema/): plain data in, UTF-8 text out, and back.
+ * Keys stand in a fixed order, numbers read back as the rounded value, NaN and
+ * infinity are null, and there are no time stamps unless SOURCE_DATE_EPOCH is
+ * set: the same input gives the same bytes.
+ */
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* headprune.scores/1, headprune.plan/1. `*out` is NUL-terminated, ends with a
+ * line feed and is freed by the caller with free(). */
+HP_CHECKED
+hp_status hp_document_scores(char **out, const hp_scores *s, hp_error *err);
+HP_CHECKED
+hp_status hp_document_plan(char **out, const hp_plan *p, hp_error *err);
+
+/* What headprune.report/1 says beside the plan, the scores and the rewrite. */
+typedef struct hp_report {
+    const hp_model *model;
+    const hp_scores *scores; /* NULL: a plan or a list was applied */
+    const hp_plan *plan;
+    const hp_rewrite *rewrite;
+    const hp_emit *emit;
+    const char *blas_core;      /* NULL: no product was computed */
+    const char *const *command; /* the words of the command line */
+    size_t n_command;
+} hp_report;
+HP_CHECKED
+hp_status hp_document_report(char **out, const hp_report *r, hp_error *err);
+
+/*
+ * Reads a scores document (hp_document_read_plan: a plan or a report) from a
+ * path, or "-" for standard input. HP_FORMAT: not such a document; a later
+ * schema version is named.
+ */
+HP_CHECKED
+hp_status hp_document_read_scores(hp_scores **out, const char *path,
+                                  hp_error *err);
+HP_CHECKED
+hp_status hp_document_read_plan(hp_plan **out, const char *path, hp_error *err);
+/* The same from memory. */
+HP_CHECKED
+hp_status hp_document_parse_scores(hp_scores **out, const char *text,
+                                   size_t len, hp_error *err);
+HP_CHECKED
+hp_status hp_document_parse_plan(hp_plan **out, const char *text, size_t len,
+                                 hp_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,23 @@
+#ifndef HEADPRUNE_HEADPRUNE_H
+#define HEADPRUNE_HEADPRUNE_H
+
+/*
+ * libheadprune in one include. The order is the data flow; each header needs
+ * only those before it.
+ */
+#include "headprune/backend.h"
+#include "headprune/checkpoint.h"
+#include "headprune/document.h"
+#include "headprune/error.h"
+#include "headprune/heads.h"
+#include "headprune/model.h"
+#include "headprune/plan.h"
+#include "headprune/progress.h"
+#include "headprune/rewrite.h"
+#include "headprune/run.h"
+#include "headprune/score.h"
+#include "headprune/sequences.h"
+#include "headprune/text.h"
+#include "headprune/version.h"
+
+#endif

@@ -1,0 +1,165 @@
+#ifndef HEADPRUNE_MODEL_H
+#define HEADPRUNE_MODEL_H
+
+#include "headprune/checkpoint.h"
+#include "headprune/heads.h"
+
+/*
+ * A model: a checkpoint whose config.json was understood and whose tensors
+ * were bound to the weights of an architecture, every shape checked. No
+ * architecture is named here: what differs between GPT-2, BERT and the rest is
+ * data in hp_spec, hp_block and hp_linear.
+ */
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum hp_norm { HP_NORM_NONE, HP_NORM_LAYER, HP_NORM_RMS } hp_norm;
+
+typedef enum hp_position {
+    HP_POSITION_NONE,
+    HP_POSITION_LEARNED, /* a row of a table is added to the embedding */
+    HP_POSITION_ROPE,
+    HP_POSITION_RELATIVE
+} hp_position;
+
+typedef enum hp_activation {
+    HP_ACTIVATION_RELU,
+    HP_ACTIVATION_GELU,      /* x Phi(x), by erf */
+    HP_ACTIVATION_GELU_TANH, /* Hendrycks & Gimpel 2016's tanh form */
+    HP_ACTIVATION_SILU
+} hp_activation;
+
+typedef enum hp_output {
+    HP_OUTPUT_NONE,   /* no vocabulary projection in the checkpoint */
+    HP_OUTPUT_CAUSAL, /* logits of the next token */
+    HP_OUTPUT_MASKED  /* logits of the token at the position itself */
+} hp_output;
+
+/* What config.json says, in one vocabulary for all architectures. */
+typedef struct hp_spec {
+    uint32_t n_layers;
+    uint32_t n_heads, n_kv_heads, head_dim; /* of a full block */
+    uint32_t width;                         /* of the hidden state, D */
+    uint32_t ffn_width;
+    uint32_t vocab, max_positions, n_types;
+    uint32_t position_offset; /* the first token's row in the table */
+    uint32_t window;          /* sliding window, 0: none */
+    hp_norm norm;
+    int norm_first; /* 1: before attention and MLP; 0: after the residual */
+    hp_position position;
+    hp_activation activation;
+    int gated, causal;
+    hp_output output;
+    float norm_eps;
+} hp_spec;
+
+/*
+ * One linear map inside a stored tensor. Everything about layout stands here,
+ * so that nothing else knows a Conv1D from a Linear.
+ */
+typedef struct hp_linear {
+    const hp_tensor *weight; /* NULL: the map is absent */
+    const hp_tensor *bias;   /* [outputs of the tensor]; NULL: none */
+    unsigned out_axis;       /* 0: stored [out, in]; 1: stored [in, out] */
+    uint64_t first, count;   /* outputs of the tensor that this map owns */
+    uint64_t n_in;
+    uint64_t head_stride; /* outputs from one head to the next; 0: no heads */
+} hp_linear;
+
+typedef struct hp_norm_weights {
+    const hp_tensor *weight, *bias; /* [D]; bias NULL: none (RMS) */
+} hp_norm_weights;
+
+/* One multi-head attention with its norm. A T5 decoder layer has two. */
+typedef struct hp_block {
+    const char *name; /* "transformer.h.3.attn" */
+    uint32_t layer;
+    uint32_t first_head; /* number of its first head in the model */
+    uint32_t n_heads, n_kv_heads, head_dim;
+    int causal, cross;
+    float scale; /* of query . key before the softmax */
+    hp_norm_weights norm;
+    hp_linear q, k, v;
+    hp_linear o; /* head h owns INPUTS h * head_dim .. of it */
+} hp_block;
+
+/* The feed-forward part of a layer. */
+typedef struct hp_mlp {
+    hp_norm_weights norm;
+    hp_linear up, gate, down; /* gate.weight NULL: not gated */
+} hp_mlp;
+
+/*
+ * A band of rows (axis 0) or columns (axis 1) of one tensor that belongs to
+ * one head; a bias has axis 0. `shared`: other query heads use it too.
+ */
+typedef enum hp_role { HP_ROLE_Q, HP_ROLE_K, HP_ROLE_V, HP_ROLE_O } hp_role;
+typedef struct hp_slice {
+    const hp_tensor *tensor;
+    hp_role role;
+    unsigned axis;
+    uint64_t start, count;
+    int shared;
+} hp_slice;
+#define HP_MAX_SLICES 8
+
+/* What documents and reports say of a model. */
+typedef struct hp_model_info {
+    const char *path;         /* as the user gave it */
+    const char *model_type;   /* "gpt2" */
+    const char *architecture; /* class: "GPT2LMHeadModel"; "" when unknown */
+    const char *fingerprint;  /* "sha256:..." */
+    uint32_t layers, heads, head_dim; /* heads: in the whole model */
+    uint64_t parameters;
+} hp_model_info;
+
+typedef struct hp_model hp_model;
+
+/*
+ * Reads the configuration and binds the tensors. The checkpoint is borrowed
+ * and must outlive the model. HP_FORMAT: a key or tensor is missing,
+ * malformed or contradicts another; HP_UNSUPPORTED: an architecture or
+ * activation that headprune does not run, with the ones it does.
+ */
+HP_CHECKED
+hp_status hp_model_open(hp_model **out, const hp_checkpoint *c, hp_error *err);
+void hp_model_free(hp_model *m); /* NULL is fine */
+
+/* Everything below is borrowed until hp_model_free. */
+const hp_checkpoint *hp_model_checkpoint(const hp_model *m);
+const hp_model_info *hp_model_info_get(const hp_model *m);
+const hp_spec *hp_model_spec(const hp_model *m);
+size_t hp_model_n_heads(const hp_model *m);
+const hp_head *hp_model_heads(const hp_model *m); /* [n_heads] */
+size_t hp_model_n_blocks(const hp_model *m);
+const hp_block *hp_model_block(const hp_model *m, size_t i);
+
+/*
+ * The bands that head `head` owns: of query, key and value (weight, then
+ * bias) and of the output projection's weight, in this order. The output
+ * projection's bias belongs to no head. Returns how many were written.
+ */
+size_t hp_model_slices(const hp_model *m, size_t head,
+                       hp_slice out[HP_MAX_SLICES]);
+/* Parameters of one head: elements of all its slices that it does not share. */
+uint64_t hp_model_head_parameters(const hp_model *m, size_t head);
+/* Parameters of all heads; a shared band counts once. */
+uint64_t hp_model_heads_parameters(const hp_model *m);
+
+/* Departures from what the architecture leads one to expect, for `inspect`:
+ * one line each ("tensor 'x' is not part of the model"). */
+size_t hp_model_n_notes(const hp_model *m);
+const char *hp_model_note(const hp_model *m, size_t i);
+/* "lm_head.weight = transformer.wte.weight"; NULL when nothing is tied. */
+const char *hp_model_tied(const hp_model *m);
+
+/* The model_type names that hp_model_open runs, in table order; NULL past the
+ * end. */
+const char *hp_model_type_name(size_t i);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

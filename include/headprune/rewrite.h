@@ -1,0 +1,76 @@
+#ifndef HEADPRUNE_REWRITE_H
+#define HEADPRUNE_REWRITE_H
+
+#include "headprune/plan.h"
+
+/*
+ * Applies a plan: writes the pruned checkpoint. The input is never changed.
+ */
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Form i of the table, "zero"; NULL past the end. `summary` is one line. */
+typedef struct hp_emit {
+    const char *name, *summary;
+} hp_emit;
+const hp_emit *hp_emit_at(size_t i);
+const hp_emit *hp_emit_find(const char *name); /* NULL: none of that name */
+
+typedef struct hp_rewrite_options {
+    const char *out; /* folder, X.safetensors, or "-": standard output */
+    const hp_emit *emit;
+    int replace;          /* an existing output may be replaced */
+    hp_progress progress; /* unit: bytes of the output */
+} hp_rewrite_options;
+
+/* Bands of one tensor that were changed: zeroed or cut. */
+typedef struct hp_change {
+    const hp_tensor *tensor;
+    unsigned axis;
+    size_t n_bands;
+    const uint64_t (*bands)[2]; /* [n_bands] of start, count */
+    uint64_t bytes;             /* bytes zeroed or cut */
+} hp_change;
+
+typedef struct hp_written {
+    const char *file; /* name inside the output folder */
+    uint64_t bytes;
+    const char *sha256; /* 64 hex digits */
+} hp_written;
+
+/* A rewrite that is written and on disk under temporary names, or finished. */
+typedef struct hp_rewrite hp_rewrite;
+
+/*
+ * Writes everything under temporary names, fsynced. Nothing can be seen at
+ * `out` until hp_rewrite_commit; hp_rewrite_free before it leaves no trace.
+ * With "-" the bytes go to standard output here. HP_IO: the output exists and
+ * `replace` is 0, is the input itself, or cannot be written; HP_INVALID: a
+ * sharded checkpoint into one file.
+ */
+HP_CHECKED
+hp_status hp_rewrite_begin(hp_rewrite **out, const hp_model *m,
+                           const hp_plan *p, const hp_rewrite_options *o,
+                           hp_error *err);
+/* What was changed and written; borrowed until hp_rewrite_free. */
+size_t hp_rewrite_n_changes(const hp_rewrite *r);
+const hp_change *hp_rewrite_change(const hp_rewrite *r, size_t i);
+size_t hp_rewrite_n_written(const hp_rewrite *r);
+const hp_written *hp_rewrite_written(const hp_rewrite *r, size_t i);
+/* Adds a small file to the output folder (the report), under its final name
+ * `name`; for X.safetensors it lies beside that file. */
+HP_CHECKED
+hp_status hp_rewrite_add(hp_rewrite *r, const char *name, const char *bytes,
+                         size_t len, hp_error *err);
+/* Moves the output into place: a new folder or file appears whole, or the old
+ * one stays. */
+HP_CHECKED
+hp_status hp_rewrite_commit(hp_rewrite *r, hp_error *err);
+void hp_rewrite_free(hp_rewrite *r); /* NULL is fine */
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

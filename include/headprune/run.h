@@ -1,0 +1,81 @@
+#ifndef HEADPRUNE_RUN_H
+#define HEADPRUNE_RUN_H
+
+#include "headprune/backend.h"
+#include "headprune/model.h"
+#include "headprune/progress.h"
+#include "headprune/sequences.h"
+
+/*
+ * The sweep: a forward pass that goes layer by layer. Each layer's weights are
+ * read once per batch, all sequences of the batch advance, the observer sees
+ * what it asked for, and the weights give way to the next layer's. Memory is
+ * one layer, the hidden states within the budget, and scratch per thread.
+ * The engine knows nothing of scores.
+ *
+ * The same model, sequences and mask give the same values for any number of
+ * threads and any budget.
+ */
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What an observer may ask for. The sweep computes no more than that: entropy
+ * alone never needs the last layer's MLP. */
+enum {
+    HP_SEE_ENTROPY = 1, /* row_entropy */
+    HP_SEE_HIDDEN = 2,  /* hidden, after the last layer and the final norm */
+    HP_SEE_LOGITS = 4   /* logits; HP_INVALID for a model without an output */
+};
+
+/* One observation. Pointers live for one call; fields that were not asked for
+ * are NULL. */
+typedef struct hp_seen {
+    uint32_t sequence;         /* its number in hp_sequences */
+    uint32_t n_query;          /* query positions of this call */
+    uint32_t position;         /* of the first of them in the sequence */
+    const hp_block *block;     /* entropy; NULL for hidden and logits */
+    uint32_t head;             /* of the block */
+    const double *row_entropy; /* [n_query] nats */
+    const float *hidden;       /* [n_query, D] */
+    const float *logits;       /* [n_query, vocab] */
+} hp_seen;
+
+/*
+ * `see` is called once for every sequence and head (entropy), and for runs of
+ * rows of every sequence (hidden, logits). Calls for different sequences or
+ * heads may come from several threads at once; never two at once for one
+ * (sequence, head). A scorer keeps one slot per (sequence, head) and adds the
+ * slots in order at the end, which makes its sums independent of threads.
+ */
+typedef struct hp_observer {
+    unsigned wants; /* HP_SEE_* */
+    void (*see)(void *payload, const hp_seen *seen);
+    void *payload;
+} hp_observer;
+
+typedef struct hp_run_options {
+    const hp_backend *backend; /* required */
+    size_t budget;    /* bytes for hidden states; 0: 64 MiB; at least one piece
+                         of whole sequences is always held */
+    unsigned threads; /* 0: all that this process may use */
+    const unsigned char *masked; /* [heads of the model] or NULL; 1: the head's
+                                    output is taken as zero */
+    hp_progress progress;        /* unit: tokens x layers */
+} hp_run_options;
+
+/*
+ * HP_FORMAT: a weight that is computed with is NaN or infinite, or the pass
+ * leaves the range of single precision; both name the tensor or the block.
+ * HP_INVALID: a sequence is empty or too long, or an id is out of range.
+ */
+HP_CHECKED
+hp_status hp_run_sweep(const hp_model *m, const hp_sequences *s,
+                       const hp_run_options *o, const hp_observer *observer,
+                       hp_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

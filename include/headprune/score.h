@@ -1,0 +1,61 @@
+#ifndef HEADPRUNE_SCORE_H
+#define HEADPRUNE_SCORE_H
+
+#include "headprune/run.h"
+
+/*
+ * Scores: one number for every head. Definitions and sources of the methods
+ * are in docs/methods.md.
+ */
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct hp_method {
+    const char *name;    /* "entropy" */
+    const char *unit;    /* "nat"; "" without one */
+    const char *summary; /* one line */
+    int prunes_highest;  /* which end goes first */
+    int needs_data;      /* calibration sequences and a forward pass */
+} hp_method;
+
+/* Method i of the table; NULL past the end. */
+const hp_method *hp_method_at(size_t i);
+/* NULL when there is none of that name: not an error. */
+const hp_method *hp_method_find(const char *name);
+
+/* Scores with all that is needed to rank them and to say what they are of:
+ * self-contained, so that they can come from a model or from a document. */
+typedef struct hp_scores {
+    hp_model_info model;
+    const char *method, *unit;
+    int prunes_highest;
+    int has_calibration;
+    hp_calibration_info calibration; /* when has_calibration */
+    int has_seed;
+    uint64_t seed; /* of random */
+    size_t n_heads;
+    const hp_head *heads; /* [n_heads] */
+    const double *values; /* [n_heads], rounded to 6 significant digits */
+    const uint32_t *rank; /* [n_heads]; 0 is pruned first; ties in head order */
+} hp_scores;
+
+typedef struct hp_score_options {
+    hp_run_options run;            /* backend only for methods that need data */
+    const hp_sequences *sequences; /* NULL for methods that need none */
+    const hp_calibration_info *calibration; /* copied; NULL: none */
+    uint64_t seed;
+} hp_score_options;
+
+/* Scores every head of the model. Errors as hp_run_sweep; a score that is not
+ * finite is HP_FORMAT. Freed with hp_scores_free. */
+HP_CHECKED
+hp_status hp_score(hp_scores **out, const hp_model *m, const hp_method *method,
+                   const hp_score_options *o, hp_error *err);
+void hp_scores_free(hp_scores *s); /* NULL is fine */
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,22 @@
+#ifndef HEADPRUNE_SEQUENCES_H
+#define HEADPRUNE_SEQUENCES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Token sequences, independent of each other: no padding anywhere. Sequence i
+ * is ids[start[i]] .. ids[start[i + 1] - 1]. */
+typedef struct hp_sequences {
+    const int32_t *ids;
+    const size_t *start; /* [n + 1], start[0] = 0 */
+    size_t n;
+} hp_sequences;
+
+/* Where sequences came from, as documents say it. */
+typedef struct hp_calibration_info {
+    const char *source; /* a path, "standard input", "embedded:novels" */
+    const char *sha256; /* 64 hex digits over the (inflated) bytes read */
+    size_t sequences, length, tokens; /* length: of the longest */
+} hp_calibration_info;
+
+#endif

@@ -1,0 +1,82 @@
+#ifndef HEADPRUNE_TEXT_H
+#define HEADPRUNE_TEXT_H
+
+#include "headprune/error.h"
+#include "headprune/sequences.h"
+
+/*
+ * Text to token ids, and calibration windows (docs/methods.md, "Windows").
+ */
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct hp_tokenizer hp_tokenizer;
+
+/*
+ * Opens the tokenizer of a folder (tokenizer.json, else vocab.json +
+ * merges.txt, else vocab.txt) or one such file. `vocab` is the number of rows
+ * of the model's embedding: an id at or past it is HP_FORMAT. No tokenizer
+ * file in the folder: HP_FORMAT with a hint to --tokens. A component that
+ * headprune does not know: HP_UNSUPPORTED, named.
+ */
+HP_CHECKED
+hp_status hp_tokenizer_open(hp_tokenizer **out, const char *path,
+                            uint32_t vocab, hp_error *err);
+void hp_tokenizer_free(hp_tokenizer *t); /* NULL is fine */
+
+/*
+ * Ids of a text of `len` bytes; it may hold U+0000. `special`: with the
+ * tokens that the tokenizer puts around a text ([CLS] ... [SEP]); special
+ * tokens that stand in the text are matched either way. `*ids` is freed by
+ * the caller with free(), and may be NULL when `*n` is 0. HP_FORMAT: invalid
+ * UTF-8, or a character that the vocabulary cannot express.
+ */
+HP_CHECKED
+hp_status hp_tokenizer_encode(int32_t **ids, size_t *n, const hp_tokenizer *t,
+                              const char *text, size_t len, int special,
+                              hp_error *err);
+
+typedef struct hp_calibration_options {
+    const char *const *data; /* paths of texts, "-" standard input */
+    size_t n_data;           /* 0: the embedded sample */
+    const char *tokens;      /* path of token ids instead of text; or NULL */
+    size_t sequences;        /* windows at most; 0: 32, or all of `tokens` */
+    size_t length;           /* tokens a window; 0: min(512, max_length) */
+    size_t max_length;       /* the model's maximum */
+    uint32_t vocab;          /* ids are below it */
+} hp_calibration_options;
+
+typedef struct hp_calibration hp_calibration;
+
+/*
+ * Reads and cuts the calibration data. `t` may be NULL when `o->tokens` is
+ * given. Texts (.gz accepted; a truncated or damaged one is HP_FORMAT) are
+ * tokenised, joined in order, and cut into consecutive windows of `length`
+ * tokens, special tokens included; a last window shorter than half of it is
+ * dropped unless it is the only one. With `tokens`, every line is used as it
+ * is: a line longer than `max_length`, an id out of range, an empty file:
+ * HP_FORMAT with the line's number.
+ */
+HP_CHECKED
+hp_status hp_calibration_open(hp_calibration **out, const hp_tokenizer *t,
+                              const hp_calibration_options *o, hp_error *err);
+void hp_calibration_free(hp_calibration *c); /* NULL is fine */
+/* Borrowed until hp_calibration_free. */
+const hp_sequences *hp_calibration_sequences(const hp_calibration *c);
+const hp_calibration_info *hp_calibration_info_get(const hp_calibration *c);
+
+/*
+ * All bytes of the files in `paths`, joined ("-": standard input; .gz
+ * inflated), for callers that tokenise text by their own rules. `*out` is
+ * freed by the caller with free(); it is NUL-terminated, `*len` without.
+ */
+HP_CHECKED
+hp_status hp_text_read(char **out, size_t *len, const char *const *paths,
+                       size_t n_paths, hp_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,52 @@
+#ifndef HEADPRUNE_MODEL_GRAPH_H
+#define HEADPRUNE_MODEL_GRAPH_H
+
+#include "base/arena.h"
+#include "headprune/model.h"
+
+/*
+ * The inside of hp_model: what the forward pass walks over. An architecture
+ * fills it in; nobody changes it afterwards.
+ */
+
+/* What happens between the token ids and the first layer. */
+typedef struct hp__embedding {
+    const hp_tensor *token;    /* [vocab, D] */
+    const hp_tensor *position; /* [rows, D] or NULL */
+    const hp_tensor *type;     /* [n_types, D] or NULL: row 0 is added */
+    hp_norm_weights norm;      /* weight NULL: none */
+} hp__embedding;
+
+typedef struct hp__layer {
+    uint32_t first_block, n_blocks; /* attention blocks, in order */
+    hp_mlp mlp;
+} hp__layer;
+
+/* What makes logits of the last hidden state. */
+typedef struct hp__output_head {
+    hp_linear transform; /* weight NULL: none; then activation and norm */
+    hp_activation activation;
+    hp_norm_weights norm;
+    hp_linear decoder; /* [vocab, D]; weight NULL: no output */
+    float scale;       /* of the logits */
+} hp__output_head;
+
+struct hp_model {
+    hp__arena arena;
+    const hp_checkpoint *checkpoint;
+    hp_model_info info;
+    hp_spec spec;
+    hp__embedding embedding;
+    hp__layer *layers; /* [spec.n_layers] */
+    hp_block *blocks;  /* [n_blocks] */
+    size_t n_blocks;
+    hp_norm_weights final_norm; /* weight NULL: none */
+    hp__output_head output;
+    hp_head *heads; /* [n_heads] */
+    size_t n_heads;
+    const char **notes;
+    size_t n_notes;
+    const char *tied;
+};
+
+#endif
