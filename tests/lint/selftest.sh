@@ -1,0 +1,36 @@
+#!/bin/sh
+# Shows that layers.sh and sizes.sh fail when a rule is broken: each line below
+# breaks one in a copy of the tree.
+set -eu
+copy=$(mktemp -d)
+trap 'rm -rf "$copy"' EXIT
+here=$PWD
+
+fresh() {
+    rm -rf "$copy"
+    mkdir -p "$copy"
+    cp -r src include README.md "$copy"
+    mkdir -p "$copy/tests/unit" "$copy/tests/cli" "$copy/docs"
+}
+breaks() { # script, file to append to, line that breaks a rule
+    fresh
+    printf '%s\n' "$3" >>"$copy/$2"
+    if sh "$here/tests/lint/$1" "$copy" >/dev/null; then
+        echo "$1 does not see '$3' in $2"
+        exit 1
+    fi
+}
+
+fresh
+sh "$here/tests/lint/layers.sh" "$copy"
+breaks layers.sh src/io/json.c '#include "prune/zero.h"'
+breaks layers.sh src/cli/main.c '#include "base/arena.h"'
+breaks layers.sh src/io/zio.c '#include <cjson/cJSON.h>'
+breaks layers.sh src/base/error.c 'void f(void) { printf("x"); }'
+breaks layers.sh src/io/zio.c 'void f(void) { exit(1); }'
+breaks layers.sh src/io/zio.c 'void *f(void) { return malloc(1); }'
+breaks layers.sh src/run/sweep.c '/* as in gpt2 */'
+breaks layers.sh include/headprune/model.h '#include "headprune/run.h"'
+breaks layers.sh src/io/zio.c '/* FIXME */'
+breaks sizes.sh src/io/zio.c "$(yes '/* line */' | head -n 400)"
+breaks sizes.sh src/base/error.c "$(echo '{'; yes ';' | head -n 90; echo '}')"

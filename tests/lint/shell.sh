@@ -1,0 +1,5 @@
+#!/bin/sh
+# Fails on what shellcheck finds in the scripts of the repository.
+set -eu
+grep -rlE '^#! */(usr/)?bin/(env )?(sh|bash)' .ci tests |
+    xargs shellcheck -x -P SCRIPTDIR
