@@ -2,7 +2,7 @@
 #define HEADPRUNE_MODEL_ARCH_H
 
 #include "io/json.h"
-#include "model/graph.h"
+#include "model/bind.h"
 
 /*
  * The row an architecture adds to the table in arch.c. All that headprune
@@ -10,16 +10,35 @@
  */
 typedef struct hp__arch {
     const char *model_type; /* as in config.json */
-    /* Reads config.json into the spec; values are checked by the caller. */
-    hp_status (*spec)(hp_spec *out, const hp__node *config, hp_error *err);
-    /* Finds the tensors and fills in embedding, layers, blocks and output;
-     * layers and blocks are allocated, shapes checked by the binder. */
-    hp_status (*bind)(hp_model *m, const hp__node *config, hp_error *err);
+    const char *prefix;     /* "transformer.": some files have it, some not */
     /* A tensor (name without prefix) that tells the architecture where
      * model_type is absent: "h.0.attn.c_attn.weight". */
     const char *telltale;
+    /* Endings of names, NULL at the end: stored state that is no parameter. */
+    const char *const *buffers;
+    /* Reads config.json into the spec and checks every value. */
+    hp_status (*spec)(hp_spec *out, const hp__node *config, hp_error *err);
+    /* Finds the tensors and fills in embedding, layers, blocks and output; the
+     * binder holds the status. */
+    void (*bind)(hp__binder *b, const hp__node *config);
 } hp__arch;
 
 const hp__arch *hp__arch_at(size_t i); /* NULL past the end */
+
+/*
+ * The architecture that config.json names, else the one whose telltale the
+ * checkpoint holds; `*detected` says that it was the telltale. HP_FORMAT: no
+ * way to tell; HP_UNSUPPORTED: another one, with those in the table.
+ */
+HP_CHECKED
+hp_status hp__arch_get(const hp__arch **out, int *detected,
+                       const hp__node *config, const hp_checkpoint *c,
+                       hp_error *err);
+
+/* 1: the checkpoint holds the architecture's telltale, with its prefix
+ * (`prefixed`) or without. */
+int hp__arch_matches(const hp__arch *a, const hp_checkpoint *c, int prefixed);
+
+extern const hp__arch hp__arch_gpt2, hp__arch_bert;
 
 #endif

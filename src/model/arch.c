@@ -1,0 +1,95 @@
+/* The table of architectures, and which of its rows a checkpoint is. */
+#include "model/arch.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const hp__arch *const table[] = {&hp__arch_gpt2, &hp__arch_bert};
+
+#define TABLE_SIZE (sizeof table / sizeof *table)
+
+/* Architectures that look near enough to be tried, and why they differ. */
+static const struct {
+    const char *model_type, *why;
+} refused[] = {
+    {"albert", "its layers share one set of attention weights"},
+    {"openai-gpt", "its norms stand after the residual"},
+};
+
+const hp__arch *hp__arch_at(size_t i)
+{
+    return i < TABLE_SIZE ? table[i] : NULL;
+}
+
+const char *hp_model_type_name(size_t i)
+{
+    return i < TABLE_SIZE ? table[i]->model_type : NULL;
+}
+
+int hp__arch_matches(const hp__arch *a, const hp_checkpoint *c, int prefixed)
+{
+    char name[128];
+    (void)snprintf(name, sizeof name, "%s%s", prefixed ? a->prefix : "",
+                   a->telltale);
+    return hp_checkpoint_find(c, name) != NULL;
+}
+
+static void list_known(char *out, size_t size)
+{
+    size_t len = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < TABLE_SIZE && len < size; i++) {
+        int n = snprintf(out + len, size - len, "%s%s", i ? ", " : "",
+                         table[i]->model_type);
+        len += n > 0 ? (size_t)n : 0;
+    }
+}
+
+static hp_status fail_unknown(const char *type, hp_error *err)
+{
+    char known[128];
+    list_known(known, sizeof known);
+    const char *why = NULL;
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
+        if (strcmp(refused[i].model_type, type) == 0)
+            why = refused[i].why;
+    return hp_fail(err, HP_UNSUPPORTED,
+                   "model_type '%s' is not supported%s%s; supported: %s", type,
+                   why ? ": " : "", why ? why : "", known);
+}
+
+static hp_status detect(const hp__arch **out, const hp_checkpoint *c,
+                        hp_error *err)
+{
+    for (size_t i = 0; i < TABLE_SIZE; i++)
+        if (hp__arch_matches(table[i], c, 0) ||
+            hp__arch_matches(table[i], c, 1)) {
+            *out = table[i];
+            return HP_OK;
+        }
+    char known[128];
+    list_known(known, sizeof known);
+    return hp_fail(err, HP_UNSUPPORTED,
+                   "key 'model_type' is missing and the tensors are those of "
+                   "no supported architecture (%s)",
+                   known);
+}
+
+hp_status hp__arch_get(const hp__arch **out, int *detected,
+                       const hp__node *config, const hp_checkpoint *c,
+                       hp_error *err)
+{
+    const char *type = NULL;
+    hp_status st = hp__node_find_string(&type, config, "model_type", err);
+    if (st)
+        return st;
+    *detected = !type;
+    if (!type)
+        return detect(out, c, err);
+    for (size_t i = 0; i < TABLE_SIZE; i++)
+        if (strcmp(table[i]->model_type, type) == 0) {
+            *out = table[i];
+            return HP_OK;
+        }
+    return fail_unknown(type, err);
+}

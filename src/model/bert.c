@@ -1,0 +1,180 @@
+/*
+ * BERT (Devlin et al. 2018): learned positions, token types, norms after the
+ * residual, and any head on top of which the masked-LM one is understood.
+ */
+#include "model/arch.h"
+
+#include <string.h>
+
+static hp_status check_variant(const hp__node *config, hp_error *err)
+{
+    const char *position = "absolute";
+    hp_status st =
+        hp__node_find_string(&position, config, "position_embedding_type", err);
+    if (!st && strcmp(position, "absolute") != 0)
+        return hp_fail(err, HP_UNSUPPORTED,
+                       "key 'position_embedding_type': '%s' is not supported; "
+                       "supported: absolute",
+                       position);
+    if (!st)
+        st = hp__config_refuse(config, "is_decoder",
+                               "BERT as a decoder is not supported", err);
+    if (!st)
+        st = hp__config_refuse(config, "add_cross_attention",
+                               "BERT with cross-attention is not supported",
+                               err);
+    return st;
+}
+
+static hp_status read_spec(hp_spec *out, const hp__node *config, hp_error *err)
+{
+    hp_spec s = {.norm = HP_NORM_LAYER, .position = HP_POSITION_LEARNED};
+    hp_status st =
+        hp__config_size(&s.n_layers, config, "num_hidden_layers", err);
+    if (!st)
+        st = hp__config_heads(&s, config, "hidden_size", "num_attention_heads",
+                              err);
+    if (!st)
+        st = hp__config_size(&s.ffn_width, config, "intermediate_size", err);
+    if (!st)
+        st = hp__config_size(&s.vocab, config, "vocab_size", err);
+    if (!st)
+        st = hp__config_size(&s.max_positions, config,
+                             "max_position_embeddings", err);
+    if (!st)
+        st = hp__config_size(&s.n_types, config, "type_vocab_size", err);
+    if (!st)
+        st = hp__config_eps(&s.norm_eps, config, "layer_norm_eps", 1e-12, err);
+    if (!st)
+        st = hp__config_activation(&s.activation, config, "hidden_act", "gelu",
+                                   err);
+    if (!st)
+        st = check_variant(config, err);
+    if (!st)
+        *out = s;
+    return st;
+}
+
+static void bind_embedding(hp__binder *b)
+{
+    const hp_spec *s = &b->m->spec;
+    hp__embedding *e = &b->m->embedding;
+    hp__bind_scope(b, "embeddings.");
+    e->token = hp__bind_tensor(b, "word_embeddings.weight", s->vocab, s->width);
+    e->position = hp__bind_tensor(b, "position_embeddings.weight",
+                                  s->max_positions, s->width);
+    e->type = hp__bind_tensor(b, "token_type_embeddings.weight", s->n_types,
+                              s->width);
+    e->norm = hp__bind_norm(b, "LayerNorm", s->width);
+}
+
+static void bind_layer(hp__binder *b, uint32_t i)
+{
+    const hp_spec *s = &b->m->spec;
+    hp__bind_scope(b, "encoder.layer.%u.", (unsigned)i);
+    hp_block *block = hp__bind_block(b, i, "attention");
+    uint64_t owned = (uint64_t)block->n_heads * s->head_dim;
+    hp_linear *const maps[] = {&block->q, &block->k, &block->v};
+    const char *const names[] = {"attention.self.query", "attention.self.key",
+                                 "attention.self.value"};
+    for (int j = 0; j < 3; j++)
+        *maps[j] = hp__linear_part(
+            hp__bind_linear(b, names[j], HP__OUT_IN, s->width, owned), 0, owned,
+            s->head_dim);
+    block->o = hp__bind_linear(b, "attention.output.dense", HP__OUT_IN, owned,
+                               s->width);
+    block->norm = hp__bind_norm(b, "attention.output.LayerNorm", s->width);
+    hp_mlp *mlp = &b->m->layers[i].mlp;
+    mlp->up = hp__bind_linear(b, "intermediate.dense", HP__OUT_IN, s->width,
+                              s->ffn_width);
+    mlp->down =
+        hp__bind_linear(b, "output.dense", HP__OUT_IN, s->ffn_width, s->width);
+    mlp->norm = hp__bind_norm(b, "output.LayerNorm", s->width);
+}
+
+/* The bias is stored under its own name, the decoder's, or both. */
+static const char *find_decoder_bias(hp__binder *b)
+{
+    static const char *const names[] = {"bias", "decoder.bias"};
+    for (int i = 0; i < 2; i++)
+        if (hp__bind_find(b, names[i]))
+            return names[i];
+    return NULL;
+}
+
+/* 1: the file has all of the masked-LM head, or of a part of it: a note. */
+static int has_output(hp__binder *b)
+{
+    if (!hp__bind_find(b, "transform.dense.weight"))
+        return 0;
+    const char *missing = NULL;
+    if (!hp__bind_find(b, "transform.dense.bias"))
+        missing = "transform.dense.bias";
+    else if (!hp__bind_find(b, "transform.LayerNorm.weight") &&
+             !hp__bind_find(b, "transform.LayerNorm.gamma"))
+        missing = "transform.LayerNorm.weight";
+    else if (!hp__bind_find(b, "transform.LayerNorm.bias") &&
+             !hp__bind_find(b, "transform.LayerNorm.beta"))
+        missing = "transform.LayerNorm.bias";
+    else if (!find_decoder_bias(b))
+        missing = "bias";
+    if (missing)
+        hp__bind_note(b,
+                      "the masked-LM head is not used: tensor "
+                      "'cls.predictions.%s' is missing",
+                      missing);
+    return !missing;
+}
+
+static void bind_output(hp__binder *b, const hp__node *config)
+{
+    hp_spec *s = &b->m->spec;
+    hp__output_head *out = &b->m->output;
+    hp__bind_outside(b, "cls.predictions.");
+    out->scale = 1;
+    if (!has_output(b))
+        return;
+    int tie = 1;
+    if (!b->status)
+        b->status =
+            hp__node_find_bool(&tie, config, "tie_word_embeddings", b->err);
+    const hp_tensor *decoder = hp__bind_find(b, "decoder.weight");
+    if (!decoder && !tie) {
+        hp__bind_note(b, "the masked-LM head is not used: it is not tied, and "
+                         "tensor 'cls.predictions.decoder.weight' is missing");
+        return;
+    }
+    out->activation = s->activation;
+    out->transform =
+        hp__bind_linear(b, "transform.dense", HP__OUT_IN, s->width, s->width);
+    out->norm = hp__bind_norm(b, "transform.LayerNorm", s->width);
+    out->decoder = (hp_linear){.count = s->vocab, .n_in = s->width};
+    out->decoder.bias = hp__bind_tensor(b, find_decoder_bias(b), s->vocab, 0);
+    if (decoder)
+        decoder = hp__bind_tensor(b, "decoder.weight", s->vocab, s->width);
+    else
+        hp__bind_tied(b, "cls.predictions.decoder.weight");
+    out->decoder.weight = decoder ? decoder : b->m->embedding.token;
+    s->output = HP_OUTPUT_MASKED;
+}
+
+static void bind(hp__binder *b, const hp__node *config)
+{
+    const hp_spec *s = &b->m->spec;
+    bind_embedding(b);
+    for (uint32_t i = 0; i < s->n_layers && !b->status; i++)
+        bind_layer(b, i);
+    b->layer_pruned = 0;
+    bind_output(b, config);
+}
+
+static const char *const buffers[] = {"embeddings.position_ids",
+                                      "embeddings.token_type_ids", NULL};
+
+const hp__arch hp__arch_bert = {
+    .model_type = "bert",
+    .prefix = "bert.",
+    .telltale = "encoder.layer.0.attention.self.query.weight",
+    .buffers = buffers,
+    .spec = read_spec,
+    .bind = bind};

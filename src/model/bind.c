@@ -1,0 +1,263 @@
+/*
+ * Finds tensors by name under the prefix that the file uses and checks them.
+ * All messages about missing and misshapen tensors are written here.
+ */
+#include "model/bind.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define MAX_NOTES 16
+
+hp_status hp__binder_init(hp__binder *b, hp_model *m, hp_error *err)
+{
+    b->m = m;
+    b->err = err;
+    b->prefix = b->other = "";
+    b->room = hp_checkpoint_n_tensors(m->checkpoint);
+    hp_status st =
+        hp__arena_alloc(&b->used, &m->arena, b->room, sizeof *b->used, err);
+    if (!st)
+        st = hp__arena_alloc(&m->notes, &m->arena, MAX_NOTES, sizeof *m->notes,
+                             err);
+    return st;
+}
+
+/* `st` of a failure that is about the tensors, not about config.json. */
+static void fail_tensors(hp__binder *b, hp_status st)
+{
+    b->status = hp_fail_file(b->err, st, hp_checkpoint_path(b->m->checkpoint));
+}
+
+void hp__bind_scope(hp__binder *b, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    (void)vsnprintf(b->scope, sizeof b->scope, fmt, args);
+    va_end(args);
+    b->outside = 0;
+}
+
+void hp__bind_outside(hp__binder *b, const char *text)
+{
+    (void)snprintf(b->scope, sizeof b->scope, "%s", text);
+    b->outside = 1;
+}
+
+/* Names are made of our own patterns and always fit. */
+typedef struct full_name {
+    char text[320];
+} full_name;
+
+static full_name name_of(const hp__binder *b, const char *prefix,
+                         const char *name)
+{
+    full_name full;
+    (void)snprintf(full.text, sizeof full.text, "%s%s%s",
+                   b->outside ? "" : prefix, b->scope, name);
+    return full;
+}
+
+const hp_tensor *hp__bind_find(hp__binder *b, const char *name)
+{
+    if (b->status)
+        return NULL;
+    const hp_checkpoint *c = b->m->checkpoint;
+    full_name own = name_of(b, b->prefix, name);
+    full_name twin = name_of(b, b->other, name);
+    const hp_tensor *t = hp_checkpoint_find(c, own.text);
+    if (t && !b->outside && hp_checkpoint_find(c, twin.text)) {
+        fail_tensors(b, hp_fail(b->err, HP_FORMAT,
+                                "tensors '%s' and '%s' are the same weight "
+                                "under two names",
+                                own.text, twin.text));
+        return NULL;
+    }
+    return t;
+}
+
+static void shape_text(char *out, size_t size, const uint64_t *dims,
+                       unsigned n_dims)
+{
+    size_t len = (size_t)snprintf(out, size, "[");
+    for (unsigned i = 0; i < n_dims && len + 24 < size; i++)
+        len += (size_t)snprintf(out + len, size - len, "%s%llu", i ? ", " : "",
+                                (unsigned long long)dims[i]);
+    (void)snprintf(out + len, size - len, "]");
+}
+
+static void check_shape(hp__binder *b, const hp_tensor *t, uint64_t rows,
+                        uint64_t cols)
+{
+    const uint64_t want[2] = {rows, cols};
+    unsigned n = cols ? 2 : 1;
+    if (t->n_dims == n && t->dims[0] == rows && (!cols || t->dims[1] == cols))
+        return;
+    char is[160], expected[64];
+    shape_text(is, sizeof is, t->dims, t->n_dims);
+    shape_text(expected, sizeof expected, want, n);
+    hp_status st =
+        hp_fail(b->err, HP_FORMAT, "tensor '%s': shape %s, expected %s",
+                t->name, is, expected);
+    if (b->layer_pruned)
+        st = hp_fail_hint(b->err, st,
+                          "config.json says in pruned_heads that %u of the %u "
+                          "heads of this layer are gone",
+                          (unsigned)b->layer_pruned,
+                          (unsigned)b->m->spec.n_heads);
+    fail_tensors(b, st);
+}
+
+static const hp_tensor *take(hp__binder *b, const hp_tensor *t, uint64_t rows,
+                             uint64_t cols)
+{
+    check_shape(b, t, rows, cols);
+    if (!b->status && t->dtype == HP_DTYPE_OTHER)
+        fail_tensors(b, hp_fail(b->err, HP_FORMAT,
+                                "tensor '%s': dtype %s, expected F32, F16, "
+                                "BF16 or F64",
+                                t->name, t->dtype_name));
+    if (b->status)
+        return NULL;
+    if (b->n_used < b->room)
+        b->used[b->n_used++] = t;
+    return t;
+}
+
+static void fail_missing(hp__binder *b, const char *name)
+{
+    if (!b->status)
+        fail_tensors(b, hp_fail(b->err, HP_FORMAT, "tensor '%s' is missing",
+                                name_of(b, b->prefix, name).text));
+}
+
+const hp_tensor *hp__bind_tensor(hp__binder *b, const char *name, uint64_t rows,
+                                 uint64_t cols)
+{
+    const hp_tensor *t = hp__bind_find(b, name);
+    if (t)
+        return take(b, t, rows, cols);
+    fail_missing(b, name);
+    return NULL;
+}
+
+/* NAME + `ending`, or NAME + `old` where the file has that. */
+static const hp_tensor *bind_either(hp__binder *b, const char *name,
+                                    const char *ending, const char *old,
+                                    uint64_t rows)
+{
+    char usual[128], older[128];
+    (void)snprintf(usual, sizeof usual, "%s%s", name, ending);
+    (void)snprintf(older, sizeof older, "%s%s", name, old);
+    const hp_tensor *t = hp__bind_find(b, older);
+    if (t && hp__bind_find(b, usual))
+        fail_tensors(b, hp_fail(b->err, HP_FORMAT,
+                                "tensors '%s' and '%s' are the same weight "
+                                "under two names",
+                                name_of(b, b->prefix, usual).text, t->name));
+    return hp__bind_tensor(b, t ? older : usual, rows, 0);
+}
+
+hp_norm_weights hp__bind_norm(hp__binder *b, const char *name, uint64_t width)
+{
+    hp_norm_weights n = {.weight =
+                             bind_either(b, name, ".weight", ".gamma", width),
+                         .bias = bind_either(b, name, ".bias", ".beta", width)};
+    return n;
+}
+
+hp_linear hp__bind_linear(hp__binder *b, const char *name, hp__layout layout,
+                          uint64_t n_in, uint64_t n_out)
+{
+    char weight[128], bias[128];
+    (void)snprintf(weight, sizeof weight, "%s.weight", name);
+    (void)snprintf(bias, sizeof bias, "%s.bias", name);
+    int turned = layout == HP__IN_OUT;
+    hp_linear l = {
+        .weight = hp__bind_tensor(b, weight, turned ? n_in : n_out,
+                                  turned ? n_out : n_in),
+        .bias = hp__bind_tensor(b, bias, n_out, 0),
+        .out_axis = turned ? 1 : 0,
+        .count = n_out,
+        .n_in = n_in,
+    };
+    return l;
+}
+
+hp_linear hp__linear_part(hp_linear whole, uint64_t first, uint64_t count,
+                          uint64_t stride)
+{
+    whole.first += first;
+    whole.count = count;
+    whole.head_stride = stride;
+    return whole;
+}
+
+/* How many heads of `layer` config.json says are gone. */
+static uint32_t count_pruned(hp__binder *b, uint32_t layer)
+{
+    size_t i = b->at_pruned;
+    while (i < b->pruned.n && b->pruned.heads[i][0] == layer)
+        i++;
+    uint32_t n = (uint32_t)(i - b->at_pruned);
+    b->at_pruned = i;
+    return n;
+}
+
+hp_block *hp__bind_block(hp__binder *b, uint32_t layer, const char *name)
+{
+    hp_model *m = b->m;
+    const hp_spec *s = &m->spec;
+    hp_block *block = &m->blocks[m->n_blocks];
+    b->layer_pruned = count_pruned(b, layer);
+    uint32_t n_heads = s->n_heads - b->layer_pruned;
+    int grouped = s->n_kv_heads != s->n_heads;
+    *block = (hp_block){.layer = layer,
+                        .first_head = (uint32_t)m->n_heads,
+                        .n_heads = n_heads,
+                        .n_kv_heads = grouped ? s->n_kv_heads : n_heads,
+                        .head_dim = s->head_dim,
+                        .causal = s->causal,
+                        .scale = (float)(1 / sqrt((double)s->head_dim))};
+    if (b->status)
+        return block;
+    if (block->n_heads == 0) {
+        b->status =
+            hp_fail(b->err, HP_UNSUPPORTED,
+                    "pruned_heads: layer %u has no head left", (unsigned)layer);
+        return block;
+    }
+    b->status = hp__arena_strdup(&block->name, &m->arena,
+                                 name_of(b, b->prefix, name).text, b->err);
+    m->layers[layer].first_block = (uint32_t)m->n_blocks;
+    m->layers[layer].n_blocks = 1;
+    m->n_blocks++;
+    m->n_heads += block->n_heads;
+    return block;
+}
+
+void hp__bind_note(hp__binder *b, const char *fmt, ...)
+{
+    char text[512];
+    va_list args;
+    va_start(args, fmt);
+    (void)vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    hp_model *m = b->m;
+    if (b->status || m->n_notes == MAX_NOTES)
+        return;
+    b->status =
+        hp__arena_strdup(&m->notes[m->n_notes], &m->arena, text, b->err);
+    if (!b->status)
+        m->n_notes++;
+}
+
+void hp__bind_tied(hp__binder *b, const char *output)
+{
+    if (!b->status)
+        b->status =
+            hp__arena_printf(&b->m->tied, &b->m->arena, b->err, "%s = %s",
+                             output, b->m->embedding.token->name);
+}

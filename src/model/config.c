@@ -1,0 +1,217 @@
+/* What all architectures read from config.json in the same way. */
+#include "model/config.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Wide enough for any model, and four times it still fits 32 bits. */
+#define MAX_WIDTH ((uint32_t)1 << 24)
+
+static hp_status get_ranged(uint32_t *out, const hp__node *config,
+                            const char *key, uint32_t most, hp_error *err)
+{
+    uint32_t value;
+    hp_status st = hp__node_get_u32(&value, config, key, err);
+    if (st)
+        return st;
+    if (value < 1 || value > most)
+        return hp_fail(err, HP_FORMAT, "key '%s' is %u, expected 1 to %u", key,
+                       (unsigned)value, (unsigned)most);
+    *out = value;
+    return HP_OK;
+}
+
+hp_status hp__config_size(uint32_t *out, const hp__node *config,
+                          const char *key, hp_error *err)
+{
+    return get_ranged(out, config, key, INT32_MAX, err);
+}
+
+hp_status hp__config_heads(hp_spec *out, const hp__node *config,
+                           const char *width_key, const char *heads_key,
+                           hp_error *err)
+{
+    uint32_t width, heads;
+    hp_status st = get_ranged(&width, config, width_key, MAX_WIDTH, err);
+    if (!st)
+        st = get_ranged(&heads, config, heads_key, MAX_WIDTH, err);
+    if (st)
+        return st;
+    if (width % heads)
+        return hp_fail(err, HP_FORMAT,
+                       "key '%s': %u does not divide by '%s' %u", width_key,
+                       (unsigned)width, heads_key, (unsigned)heads);
+    out->width = width;
+    out->n_heads = out->n_kv_heads = heads;
+    out->head_dim = width / heads;
+    return HP_OK;
+}
+
+hp_status hp__config_eps(float *out, const hp__node *config, const char *key,
+                         double fallback, hp_error *err)
+{
+    double value = fallback;
+    hp_status st = hp__node_find_double(&value, config, key, err);
+    if (st)
+        return st;
+    if (!(isfinite(value) && (float)value > 0 && isfinite((float)value)))
+        return hp_fail(err, HP_FORMAT,
+                       "key '%s' is %g, expected a finite number above 0", key,
+                       value);
+    *out = (float)value;
+    return HP_OK;
+}
+
+static const struct {
+    const char *name;
+    hp_activation activation;
+} activations[] = {
+    {"gelu_new", HP_ACTIVATION_GELU_TANH},
+    {"gelu", HP_ACTIVATION_GELU},
+    {"relu", HP_ACTIVATION_RELU},
+    {"silu", HP_ACTIVATION_SILU},
+    {"swish", HP_ACTIVATION_SILU},
+    {"gelu_pytorch_tanh", HP_ACTIVATION_GELU_TANH},
+    {"gelu_fast", HP_ACTIVATION_GELU_TANH},
+    {"gelu_accurate", HP_ACTIVATION_GELU_TANH},
+    {"gelu_python", HP_ACTIVATION_GELU},
+};
+
+#define N_ACTIVATIONS (sizeof activations / sizeof *activations)
+
+hp_status hp__config_activation(hp_activation *out, const hp__node *config,
+                                const char *key, const char *fallback,
+                                hp_error *err)
+{
+    const char *name = fallback;
+    hp_status st = hp__node_find_string(&name, config, key, err);
+    if (st)
+        return st;
+    for (size_t i = 0; i < N_ACTIVATIONS; i++)
+        if (strcmp(activations[i].name, name) == 0) {
+            *out = activations[i].activation;
+            return HP_OK;
+        }
+    char known[200] = "";
+    size_t len = 0;
+    for (size_t i = 0; i < N_ACTIVATIONS && len < sizeof known; i++) {
+        int n = snprintf(known + len, sizeof known - len, "%s%s", i ? ", " : "",
+                         activations[i].name);
+        len += n > 0 ? (size_t)n : 0;
+    }
+    return hp_fail(err, HP_UNSUPPORTED,
+                   "key '%s': activation '%s' is not supported; supported: %s",
+                   key, name, known);
+}
+
+hp_status hp__config_refuse(const hp__node *config, const char *key,
+                            const char *what, hp_error *err)
+{
+    int set = 0;
+    hp_status st = hp__node_find_bool(&set, config, key, err);
+    if (st)
+        return st;
+    if (set)
+        return hp_fail(err, HP_UNSUPPORTED, "key '%s' is true: %s", key, what);
+    return HP_OK;
+}
+
+const char *hp__config_class(const hp__node *config)
+{
+    const hp__node *list = hp__node_find(config, "architectures");
+    if (!list || hp__node_kind(list) != HP__ARRAY)
+        return "";
+    const hp__node *first = hp__node_first(list);
+    const char *name = first ? hp__node_string(first) : NULL;
+    return name ? name : "";
+}
+
+/* A layer number as an object key: plain decimal digits. */
+static int parse_layer(uint32_t *out, const char *key, uint32_t n_layers)
+{
+    size_t digits = strspn(key, "0123456789");
+    if (digits == 0 || digits > 9 || key[digits] != '\0' ||
+        (key[0] == '0' && digits > 1))
+        return 0;
+    *out = (uint32_t)strtoul(key, NULL, 10);
+    return *out < n_layers;
+}
+
+static int compare_pair(const void *a, const void *b)
+{
+    const uint32_t *x = a, *y = b;
+    if (x[0] != y[0])
+        return x[0] < y[0] ? -1 : 1;
+    return (x[1] > y[1]) - (x[1] < y[1]);
+}
+
+static hp_status read_layer(uint32_t (*heads)[2], size_t *n,
+                            const hp__node *list, const hp_spec *spec,
+                            hp_error *err)
+{
+    const char *key = hp__node_key(list);
+    uint32_t layer;
+    if (!parse_layer(&layer, key, spec->n_layers))
+        return hp_fail(err, HP_FORMAT,
+                       "pruned_heads: '%s' is not a layer, expected 0 to %u",
+                       key, (unsigned)(spec->n_layers - 1));
+    for (const hp__node *c = hp__node_first(list); c; c = hp__node_next(c)) {
+        double value = -1;
+        if (hp__node_kind(c) == HP__NUMBER)
+            value = hp__node_number(c);
+        if (!(value >= 0 && value < spec->n_heads && value == floor(value)))
+            return hp_fail(err, HP_FORMAT,
+                           "pruned_heads: layer %s lists a head that is not "
+                           "in 0 to %u",
+                           key, (unsigned)(spec->n_heads - 1));
+        heads[*n][0] = layer;
+        heads[*n][1] = (uint32_t)value;
+        ++*n;
+    }
+    return HP_OK;
+}
+
+static size_t sort_unique(uint32_t (*heads)[2], size_t n)
+{
+    qsort(heads, n, sizeof *heads, compare_pair);
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (kept && compare_pair(heads[kept - 1], heads[i]) == 0)
+            continue;
+        memmove(heads[kept++], heads[i], sizeof *heads);
+    }
+    return kept;
+}
+
+hp_status hp__config_pruned(hp__pruned *out, hp__arena *a,
+                            const hp__node *config, const hp_spec *spec,
+                            hp_error *err)
+{
+    const hp__node *all = hp__node_find(config, "pruned_heads");
+    if (!all || hp__node_kind(all) == HP__NULL)
+        return HP_OK;
+    if (hp__node_kind(all) != HP__OBJECT)
+        return hp_fail(err, HP_FORMAT, "key 'pruned_heads' is not an object");
+    size_t most = 0, n = 0;
+    for (const hp__node *c = hp__node_first(all); c; c = hp__node_next(c)) {
+        if (hp__node_kind(c) != HP__ARRAY)
+            return hp_fail(err, HP_FORMAT,
+                           "pruned_heads: layer '%s' is not a list of heads",
+                           hp__node_key(c));
+        most += hp__node_count(c);
+    }
+    uint32_t(*heads)[2];
+    hp_status st = hp__arena_alloc(&heads, a, most, sizeof *heads, err);
+    if (st)
+        return st;
+    for (const hp__node *c = hp__node_first(all); c && !st;
+         c = hp__node_next(c))
+        st = read_layer(heads, &n, c, spec, err);
+    if (st)
+        return st;
+    out->n = sort_unique(heads, n);
+    out->heads = (const uint32_t(*)[2])heads;
+    return HP_OK;
+}

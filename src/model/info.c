@@ -1,0 +1,88 @@
+/* Scores and plans as handles: a public struct with its arena behind it. */
+#include "model/info.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct owned_scores {
+    hp_scores scores; /* first: its address is the handle */
+    hp__arena arena;
+} owned_scores;
+
+typedef struct owned_plan {
+    hp_plan plan; /* first: its address is the handle */
+    hp__arena arena;
+} owned_plan;
+
+hp_status hp__scores_new(hp_scores **out, hp__arena **arena, hp_error *err)
+{
+    owned_scores *own;
+    *out = NULL;
+    hp_status st = hp__new(&own, 1, sizeof *own, err);
+    if (st)
+        return st;
+    *out = &own->scores;
+    *arena = &own->arena;
+    return HP_OK;
+}
+
+void hp_scores_free(hp_scores *s)
+{
+    owned_scores *own = (owned_scores *)s;
+    if (own)
+        hp__arena_clear(&own->arena);
+    free(own);
+}
+
+hp_status hp__plan_new(hp_plan **out, hp__arena **arena, hp_error *err)
+{
+    owned_plan *own;
+    *out = NULL;
+    hp_status st = hp__new(&own, 1, sizeof *own, err);
+    if (st)
+        return st;
+    *out = &own->plan;
+    *arena = &own->arena;
+    return HP_OK;
+}
+
+void hp_plan_free(hp_plan *p)
+{
+    owned_plan *own = (owned_plan *)p;
+    if (own)
+        hp__arena_clear(&own->arena);
+    free(own);
+}
+
+hp_status hp__info_copy(hp_model_info *out, hp__arena *a,
+                        const hp_model_info *info, hp_error *err)
+{
+    *out = *info;
+    hp_status st = hp__arena_strdup(&out->path, a, info->path, err);
+    if (!st)
+        st = hp__arena_strdup(&out->model_type, a, info->model_type, err);
+    if (!st)
+        st = hp__arena_strdup(&out->architecture, a, info->architecture, err);
+    if (!st)
+        st = hp__arena_strdup(&out->fingerprint, a, info->fingerprint, err);
+    return st;
+}
+
+hp_status hp__heads_copy(const hp_head **out, hp__arena *a,
+                         const hp_head *heads, size_t n, hp_error *err)
+{
+    hp_head *copy;
+    hp_status st = hp__arena_alloc(&copy, a, n, sizeof *copy, err);
+    for (size_t i = 0; i < n && !st; i++) {
+        copy[i] = heads[i];
+        st = hp__arena_strdup(&copy[i].id, a, heads[i].id, err);
+        /* Heads of one block share one copy of its name. */
+        if (i && strcmp(heads[i - 1].name, heads[i].name) == 0)
+            copy[i].name = copy[i - 1].name;
+        else if (!st)
+            st = hp__arena_strdup(&copy[i].name, a, heads[i].name, err);
+    }
+    if (!st)
+        *out = copy;
+    return st;
+}

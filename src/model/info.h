@@ -1,0 +1,25 @@
+#ifndef HEADPRUNE_MODEL_INFO_H
+#define HEADPRUNE_MODEL_INFO_H
+
+#include "base/arena.h"
+#include "headprune/plan.h"
+
+/*
+ * What scores and plans own: copies of everything, in an arena of their own,
+ * so that they outlive the model or document they came from. `out` points to
+ * the public part; fields that hold text are filled in from `*arena`.
+ * hp_scores_free and hp_plan_free free the whole.
+ */
+HP_CHECKED
+hp_status hp__scores_new(hp_scores **out, hp__arena **arena, hp_error *err);
+HP_CHECKED
+hp_status hp__plan_new(hp_plan **out, hp__arena **arena, hp_error *err);
+
+HP_CHECKED
+hp_status hp__info_copy(hp_model_info *out, hp__arena *a,
+                        const hp_model_info *info, hp_error *err);
+HP_CHECKED
+hp_status hp__heads_copy(const hp_head **out, hp__arena *a,
+                         const hp_head *heads, size_t n, hp_error *err);
+
+#endif

@@ -1,0 +1,279 @@
+/* Opening a model: configuration, architecture, binding, and what is said of
+ * the result. */
+#include "headprune/model.h"
+#include "model/arch.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The prefix that the file's names have: decided by the telltale, else by any
+ * tensor that has it. */
+static void choose_prefix(hp__binder *b, const hp__arch *a)
+{
+    const hp_checkpoint *c = b->m->checkpoint;
+    size_t len = strlen(a->prefix), n = hp_checkpoint_n_tensors(c);
+    int prefixed = hp__arch_matches(a, c, 1);
+    if (!prefixed && !hp__arch_matches(a, c, 0))
+        for (size_t i = 0; i < n && !prefixed; i++)
+            prefixed =
+                strncmp(hp_checkpoint_tensor(c, i)->name, a->prefix, len) == 0;
+    b->prefix = prefixed ? a->prefix : "";
+    b->other = prefixed ? "" : a->prefix;
+}
+
+/* Every layer has tensors of its own, so their number bounds the layers before
+ * anything is allocated for each. */
+static hp_status alloc_layers(hp_model *m, hp_error *err)
+{
+    size_t n = hp_checkpoint_n_tensors(m->checkpoint);
+    if (m->spec.n_layers > n)
+        return hp_fail(err, HP_FORMAT,
+                       "%u layers are asked for, the checkpoint holds %zu "
+                       "tensors",
+                       (unsigned)m->spec.n_layers, n);
+    hp_status st = hp__arena_alloc(&m->layers, &m->arena, m->spec.n_layers,
+                                   sizeof *m->layers, err);
+    if (!st)
+        st = hp__arena_alloc(&m->blocks, &m->arena, m->spec.n_layers,
+                             sizeof *m->blocks, err);
+    return st;
+}
+
+/* Ids count as the original model did: heads that are gone leave a gap. */
+static hp_status name_heads(hp_model *m, const hp__pruned *gone, hp_error *err)
+{
+    hp_status st = hp__arena_alloc(&m->heads, &m->arena, m->n_heads,
+                                   sizeof *m->heads, err);
+    size_t at = 0;
+    for (size_t i = 0; i < m->n_blocks && !st; i++) {
+        const hp_block *b = &m->blocks[i];
+        uint32_t number = 0;
+        for (uint32_t j = 0; j < b->n_heads && !st; j++, number++) {
+            while (at < gone->n && gone->heads[at][0] == b->layer &&
+                   gone->heads[at][1] == number) {
+                at++;
+                number++;
+            }
+            hp_head *h = &m->heads[b->first_head + j];
+            *h = (hp_head){.name = b->name,
+                           .block = (uint32_t)i,
+                           .layer = b->layer,
+                           .head = number};
+            st = hp__arena_printf(&h->id, &m->arena, err, "%u:%u",
+                                  (unsigned)b->layer, (unsigned)number);
+        }
+        while (at < gone->n && gone->heads[at][0] == b->layer)
+            at++;
+    }
+    return st;
+}
+
+static int is_buffer(const hp__arch *a, const char *name)
+{
+    size_t len = strlen(name);
+    for (size_t i = 0; a->buffers[i]; i++) {
+        size_t end = strlen(a->buffers[i]);
+        if (len >= end && strcmp(name + len - end, a->buffers[i]) == 0)
+            return 1;
+    }
+    return 0;
+}
+
+static int compare_tensor(const void *a, const void *b)
+{
+    uintptr_t x = (uintptr_t) * (const hp_tensor *const *)a;
+    uintptr_t y = (uintptr_t) * (const hp_tensor *const *)b;
+    return (x > y) - (x < y);
+}
+
+/* Counts parameters, and notes the tensors that nothing was bound to. */
+static void survey_tensors(hp__binder *b, const hp__arch *a)
+{
+    const hp_checkpoint *c = b->m->checkpoint;
+    size_t extra = 0;
+    const char *first = "";
+    qsort(b->used, b->n_used, sizeof *b->used, compare_tensor);
+    for (size_t i = 0; i < hp_checkpoint_n_tensors(c); i++) {
+        const hp_tensor *t = hp_checkpoint_tensor(c, i);
+        if (is_buffer(a, t->name))
+            continue;
+        if (t->dtype != HP_DTYPE_OTHER)
+            b->m->info.parameters += t->n_elements;
+        if (bsearch(&t, b->used, b->n_used, sizeof *b->used, compare_tensor))
+            continue;
+        if (extra++ == 0)
+            first = t->name;
+    }
+    if (extra == 1)
+        hp__bind_note(b, "tensor '%.100s' is not part of the model", first);
+    else if (extra)
+        hp__bind_note(b, "%zu tensors are not part of the model, e.g. '%.100s'",
+                      extra, first);
+}
+
+static hp_status fill_info(hp_model *m, const hp__arch *a,
+                           const hp__node *config, hp_error *err)
+{
+    hp_model_info *i = &m->info;
+    i->model_type = a->model_type;
+    i->path = hp_checkpoint_path(m->checkpoint);
+    i->fingerprint = hp_checkpoint_fingerprint(m->checkpoint);
+    i->layers = m->spec.n_layers;
+    i->heads = (uint32_t)m->n_heads;
+    i->head_dim = m->spec.head_dim;
+    return hp__arena_strdup(&i->architecture, &m->arena,
+                            hp__config_class(config), err);
+}
+
+/* Weights of another architecture: the missing tensor alone does not tell. */
+static hp_status hint_other(const hp_model *m, const hp__arch *a, hp_status st,
+                            hp_error *err)
+{
+    const hp__arch *other;
+    if (hp__arch_matches(a, m->checkpoint, 0) ||
+        hp__arch_matches(a, m->checkpoint, 1))
+        return st;
+    for (size_t i = 0; (other = hp__arch_at(i)); i++)
+        if (hp__arch_matches(other, m->checkpoint, 0) ||
+            hp__arch_matches(other, m->checkpoint, 1))
+            return hp_fail_hint(err, st,
+                                "config.json says model_type '%s', but the "
+                                "tensors are those of '%s'",
+                                a->model_type, other->model_type);
+    return st;
+}
+
+static hp_status bind_tensors(hp_model *m, const hp__arch *a, int detected,
+                              const hp__node *config, hp_error *err)
+{
+    hp__binder b = {0};
+    hp_status st = alloc_layers(m, err);
+    if (!st)
+        st = hp__binder_init(&b, m, err);
+    if (!st)
+        st = hp__config_pruned(&b.pruned, &m->arena, config, &m->spec, err);
+    if (st)
+        return st;
+    choose_prefix(&b, a);
+    if (detected)
+        hp__bind_note(&b,
+                      "config.json names no model_type; the tensors are those "
+                      "of '%s'",
+                      a->model_type);
+    if (!b.status)
+        a->bind(&b, config);
+    if (b.status)
+        return hint_other(m, a, b.status, err);
+    survey_tensors(&b, a);
+    st = b.status;
+    if (!st)
+        st = name_heads(m, &b.pruned, err);
+    return st;
+}
+
+static hp_status read_model(hp_model *m, const hp__node *config, hp_error *err)
+{
+    if (hp__node_kind(config) != HP__OBJECT)
+        return hp_fail(err, HP_FORMAT, "not a JSON object");
+    const hp__arch *a = NULL;
+    int detected = 0;
+    hp_status st = hp__arch_get(&a, &detected, config, m->checkpoint, err);
+    if (!st)
+        st = a->spec(&m->spec, config, err);
+    if (!st)
+        st = bind_tensors(m, a, detected, config, err);
+    if (!st)
+        st = fill_info(m, a, config, err);
+    return st;
+}
+
+static hp_status fail_no_config(const hp_checkpoint *c, hp_error *err)
+{
+    hp_status st = hp_fail(err, HP_FORMAT, "no config.json beside the tensors");
+    st = hp_fail_hint(err, st, "give it with --config FILE");
+    return hp_fail_file(err, st, hp_checkpoint_path(c));
+}
+
+hp_status hp_model_open(hp_model **out, const hp_checkpoint *c, hp_error *err)
+{
+    *out = NULL;
+    size_t len = 0;
+    const char *text = hp_checkpoint_config(c, &len);
+    if (!text)
+        return fail_no_config(c, err);
+    hp_model *m = NULL;
+    hp__json *json = NULL;
+    hp_status st = hp__json_parse(&json, text, len, err);
+    if (!st)
+        st = hp__new(&m, 1, sizeof *m, err);
+    if (!st) {
+        m->checkpoint = c;
+        st = read_model(m, hp__json_root(json), err);
+    }
+    hp__json_free(json);
+    if (!st) {
+        *out = m;
+        return HP_OK;
+    }
+    hp_model_free(m);
+    /* What is about a tensor has named the checkpoint by now. */
+    return st == HP_NOMEM ? st : hp_fail_file(err, st, "config.json");
+}
+
+void hp_model_free(hp_model *m)
+{
+    if (m)
+        hp__arena_clear(&m->arena);
+    free(m);
+}
+
+const hp_checkpoint *hp_model_checkpoint(const hp_model *m)
+{
+    return m->checkpoint;
+}
+
+const hp_model_info *hp_model_info_get(const hp_model *m)
+{
+    return &m->info;
+}
+
+const hp_spec *hp_model_spec(const hp_model *m)
+{
+    return &m->spec;
+}
+
+size_t hp_model_n_heads(const hp_model *m)
+{
+    return m->n_heads;
+}
+
+const hp_head *hp_model_heads(const hp_model *m)
+{
+    return m->heads;
+}
+
+size_t hp_model_n_blocks(const hp_model *m)
+{
+    return m->n_blocks;
+}
+
+const hp_block *hp_model_block(const hp_model *m, size_t i)
+{
+    return &m->blocks[i];
+}
+
+size_t hp_model_n_notes(const hp_model *m)
+{
+    return m->n_notes;
+}
+
+const char *hp_model_note(const hp_model *m, size_t i)
+{
+    return m->notes[i];
+}
+
+const char *hp_model_tied(const hp_model *m)
+{
+    return m->tied;
+}
