@@ -44,18 +44,27 @@ static struct hp__chunk *chunk_with_room(hp__arena *a, size_t bytes)
     return c;
 }
 
-hp_status hp__arena_alloc(void *out, hp__arena *a, size_t n, size_t size,
-                          hp_error *err)
+/* NULL: no memory. */
+static void *take(hp__arena *a, size_t n, size_t size)
 {
     size_t bytes;
     if (!hp__mul(&bytes, n, size) || !hp__add(&bytes, bytes, ALIGNMENT - 1))
-        return fail_memory(err, n, size);
+        return NULL;
     bytes -= bytes % ALIGNMENT;
     struct hp__chunk *c = chunk_with_room(a, bytes);
     if (!c)
-        return fail_memory(err, n, size);
+        return NULL;
     void *block = (char *)c->data + c->used;
     c->used += bytes;
+    return block;
+}
+
+hp_status hp__arena_alloc(void *out, hp__arena *a, size_t n, size_t size,
+                          hp_error *err)
+{
+    void *block = take(a, n, size);
+    if (!block)
+        return fail_memory(err, n, size);
     memcpy(out, &block, sizeof block);
     return HP_OK;
 }
@@ -63,13 +72,10 @@ hp_status hp__arena_alloc(void *out, hp__arena *a, size_t n, size_t size,
 hp_status hp__arena_copy(char **out, hp__arena *a, const char *text, size_t len,
                          hp_error *err)
 {
-    char *copy;
     size_t bytes;
-    if (!hp__add(&bytes, len, 1))
+    char *copy = hp__add(&bytes, len, 1) ? take(a, bytes, 1) : NULL;
+    if (!copy)
         return fail_memory(err, len, 1);
-    hp_status st = hp__arena_alloc(&copy, a, bytes, 1, err);
-    if (st)
-        return st;
     if (len)
         memcpy(copy, text, len);
     *out = copy;
@@ -79,7 +85,7 @@ hp_status hp__arena_copy(char **out, hp__arena *a, const char *text, size_t len,
 hp_status hp__arena_strdup(const char **out, hp__arena *a, const char *text,
                            hp_error *err)
 {
-    char *copy;
+    char *copy = NULL;
     hp_status st = hp__arena_copy(&copy, a, text, strlen(text), err);
     if (!st)
         *out = copy;

@@ -34,7 +34,7 @@ static void expand(uint32_t w[64], const unsigned char *p)
     }
 }
 
-static void compress(uint32_t state[8], const unsigned char *block)
+static void compress_one(uint32_t state[8], const unsigned char *block)
 {
     uint32_t w[64], v[8];
     expand(w, block);
@@ -53,6 +53,16 @@ static void compress(uint32_t state[8], const unsigned char *block)
         state[i] += v[i];
 }
 
+static void compress(hp__sha256 *s, const unsigned char *blocks, size_t n)
+{
+    if (s->x86) {
+        hp__sha256_x86(s->state, blocks, n, K);
+        return;
+    }
+    for (size_t i = 0; i < n; i++)
+        compress_one(s->state, blocks + 64 * i);
+}
+
 void hp__sha256_init(hp__sha256 *s)
 {
     static const uint32_t start[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372,
@@ -60,6 +70,7 @@ void hp__sha256_init(hp__sha256 *s)
                                       0x1f83d9ab, 0x5be0cd19};
     memcpy(s->state, start, sizeof start);
     s->bytes = 0;
+    s->x86 = hp__sha256_x86_usable();
 }
 
 void hp__sha256_add(hp__sha256 *s, const void *bytes, size_t len)
@@ -69,13 +80,16 @@ void hp__sha256_add(hp__sha256 *s, const void *bytes, size_t len)
     s->bytes += len;
     if (held && len >= 64 - held) {
         memcpy(s->block + held, p, 64 - held);
-        compress(s->state, s->block);
+        compress(s, s->block, 1);
         p += 64 - held;
         len -= 64 - held;
         held = 0;
     }
-    for (; !held && len >= 64; p += 64, len -= 64)
-        compress(s->state, p);
+    if (!held && len >= 64) {
+        compress(s, p, len / 64);
+        p += len - len % 64;
+        len %= 64;
+    }
     if (len)
         memcpy(s->block + held, p, len);
 }
