@@ -12,7 +12,7 @@
 static hp_status get_ranged(uint32_t *out, const hp__node *config,
                             const char *key, uint32_t most, hp_error *err)
 {
-    uint32_t value;
+    uint32_t value = 0;
     hp_status st = hp__node_get_u32(&value, config, key, err);
     if (st)
         return st;
@@ -33,7 +33,7 @@ hp_status hp__config_heads(hp_spec *out, const hp__node *config,
                            const char *width_key, const char *heads_key,
                            hp_error *err)
 {
-    uint32_t width, heads;
+    uint32_t width = 0, heads = 0;
     hp_status st = get_ranged(&width, config, width_key, MAX_WIDTH, err);
     if (!st)
         st = get_ranged(&heads, config, heads_key, MAX_WIDTH, err);
@@ -152,7 +152,7 @@ static hp_status read_layer(uint32_t (*heads)[2], size_t *n,
                             hp_error *err)
 {
     const char *key = hp__node_key(list);
-    uint32_t layer;
+    uint32_t layer = 0;
     if (!parse_layer(&layer, key, spec->n_layers))
         return hp_fail(err, HP_FORMAT,
                        "pruned_heads: '%s' is not a layer, expected 0 to %u",
@@ -202,7 +202,7 @@ hp_status hp__config_pruned(hp__pruned *out, hp__arena *a,
                            hp__node_key(c));
         most += hp__node_count(c);
     }
-    uint32_t(*heads)[2];
+    uint32_t(*heads)[2] = NULL;
     hp_status st = hp__arena_alloc(&heads, a, most, sizeof *heads, err);
     if (st)
         return st;

@@ -56,10 +56,18 @@ typedef struct word {
     int len;
 } word;
 
+#define MAX_WORD 4096
+
+/* How much of a word a message repeats. */
+static int shown(int len)
+{
+    return len < 60 ? len : 60;
+}
+
 static hp_status fail_word(word w, const char *why, hp_error *err)
 {
-    return hp_fail(err, HP_INVALID, "head list: '%.*s': %s", w.len, w.text,
-                   why);
+    return hp_fail(err, HP_INVALID, "head list: '%.*s': %s", shown(w.len),
+                   w.text, why);
 }
 
 static hp_status fail_absent(word w, const hp_head *heads, range r,
@@ -69,8 +77,8 @@ static hp_status fail_absent(word w, const hp_head *heads, range r,
     describe_block(there, sizeof there, heads, r);
     int len = (int)prefix_length(heads[r.first].id);
     return hp_fail(err, HP_INVALID,
-                   "head list: '%.*s': block %.*s has heads %s", w.len, w.text,
-                   len, heads[r.first].id, there);
+                   "head list: '%.*s': block %.*s has heads %s", shown(w.len),
+                   w.text, len, heads[r.first].id, there);
 }
 
 static hp_status fail_no_block(word w, int prefix, const hp_head *heads,
@@ -82,8 +90,9 @@ static hp_status fail_no_block(word w, int prefix, const hp_head *heads,
     return hp_fail(err, HP_INVALID,
                    "head list: '%.*s': there is no block %.*s, blocks are "
                    "%.*s to %.*s",
-                   w.len, w.text, prefix, w.text, (int)prefix_length(first),
-                   first, (int)prefix_length(last), last);
+                   shown(w.len), w.text, shown(prefix), w.text,
+                   (int)prefix_length(first), first, (int)prefix_length(last),
+                   last);
 }
 
 /* A number of at most 9 digits at *p, which moves past it. */
@@ -167,8 +176,8 @@ static hp_status parse_all(unsigned char *mask, const char *text,
         size_t len = strcspn(text, white);
         if (len == 0)
             return HP_OK;
-        word w = {text, (int)(len < 4096 ? len : 4096)};
-        if (len > 4096)
+        word w = {text, (int)(len < MAX_WORD ? len : MAX_WORD)};
+        if (len > MAX_WORD)
             return fail_word(w, "longer than 4096 characters", err);
         hp_status st = parse_word(mask, w, heads, n, err);
         if (st)

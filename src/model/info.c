@@ -16,7 +16,7 @@ typedef struct owned_plan {
 
 hp_status hp__scores_new(hp_scores **out, hp__arena **arena, hp_error *err)
 {
-    owned_scores *own;
+    owned_scores *own = NULL;
     *out = NULL;
     hp_status st = hp__new(&own, 1, sizeof *own, err);
     if (st)
@@ -36,7 +36,7 @@ void hp_scores_free(hp_scores *s)
 
 hp_status hp__plan_new(hp_plan **out, hp__arena **arena, hp_error *err)
 {
-    owned_plan *own;
+    owned_plan *own = NULL;
     *out = NULL;
     hp_status st = hp__new(&own, 1, sizeof *own, err);
     if (st)
@@ -71,7 +71,7 @@ hp_status hp__info_copy(hp_model_info *out, hp__arena *a,
 hp_status hp__heads_copy(const hp_head **out, hp__arena *a,
                          const hp_head *heads, size_t n, hp_error *err)
 {
-    hp_head *copy;
+    hp_head *copy = NULL;
     hp_status st = hp__arena_alloc(&copy, a, n, sizeof *copy, err);
     for (size_t i = 0; i < n && !st; i++) {
         copy[i] = heads[i];
