@@ -9,7 +9,8 @@
 /*
  * Writes JSON text into a buffer: commas, line breaks and escapes are kept
  * here. An object or array opened with `inline_` stands on one line, others
- * have one member a line. Keys are NULL inside arrays. Errors stay in the
+ * have one member a line; the end of the outermost adds the line break of the
+ * text. Keys are NULL inside arrays. At most 16 levels. Errors stay in the
  * buffer (sticky).
  */
 typedef struct hp__emitter {
@@ -17,6 +18,7 @@ typedef struct hp__emitter {
     unsigned depth;
     unsigned char inline_[16]; /* per depth */
     unsigned char empty[16];
+    char closer[16];
 } hp__emitter;
 
 void hp__emit_start(hp__emitter *e, hp__buffer *out);

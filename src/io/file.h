@@ -19,6 +19,9 @@ typedef struct hp__file {
     int64_t changed_ns; /* st_ctim */
 } hp__file;
 
+/* "cannot WHAT: REASON" with HP_IO and the text of `number` (an errno). */
+hp_status hp__fail_errno(hp_error *err, int number, const char *what);
+
 /* Opens a regular file (through symbolic links); anything else is HP_IO. */
 HP_CHECKED
 hp_status hp__file_open(hp__file *out, const char *path, hp_error *err);
@@ -34,8 +37,9 @@ HP_CHECKED
 hp_status hp__file_unchanged(const hp__file *f, hp_error *err);
 void hp__file_close(hp__file *f); /* fd -1 is fine */
 
-/* The whole of a small file ("-": standard input), NUL-terminated, freed by
- * free(); HP_FORMAT when it is larger than `most` bytes. HP_IO: absent. */
+/* The whole of a small file, which may be a pipe ("-": standard input),
+ * NUL-terminated, freed by free(); HP_FORMAT when it is larger than `most`
+ * bytes. HP_IO: absent. */
 HP_CHECKED
 hp_status hp__file_slurp(char **out, size_t *len, const char *path, size_t most,
                          hp_error *err);
@@ -44,9 +48,11 @@ hp_status hp__file_slurp(char **out, size_t *len, const char *path, size_t most,
 int hp__file_exists(const char *folder, const char *name);
 
 /*
- * Output: a temporary file beside its target (O_EXCL, mode 0666 & ~umask),
- * written, fsynced, and moved over the target by commit. Errors of write are
- * sticky. Abandon removes the temporary file; it does nothing after commit.
+ * Output: a temporary file beside its target (O_EXCL, mode 0666 & ~umask, or
+ * that of the file it replaces), written, fsynced, and moved over the target
+ * by commit. A target that is neither absent nor a regular file is refused.
+ * Errors of write are sticky. Abandon removes the temporary file; it does
+ * nothing after commit.
  */
 typedef struct hp__output hp__output;
 HP_CHECKED
