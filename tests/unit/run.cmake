@@ -1,0 +1,2 @@
+hp_unit(kernels)
+hp_unit(backend)

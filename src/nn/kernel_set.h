@@ -1,0 +1,399 @@
+/*
+ * The kernels, for the vectors of vector.h. Included once by each
+ * kernels_*.c. Sums that decide a result are kept in double.
+ */
+#ifndef HEADPRUNE_NN_KERNEL_SET_H
+#define HEADPRUNE_NN_KERNEL_SET_H
+
+#include "nn/kernels.h"
+#include "nn/vector.h"
+
+#include <math.h>
+
+/* ---- softmax and its entropy ---- */
+
+static float row_max(const float *row, size_t n)
+{
+    floats m = all(-INFINITY);
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES) {
+        floats x = load(row + i);
+        m = pick(x > m, x, m);
+    }
+    if (i < n) {
+        floats x = load_part(row + i, n - i, -INFINITY);
+        m = pick(x > m, x, m);
+    }
+    return greatest(m);
+}
+
+static double softmax(double *entropy, float *row, size_t n, float scale)
+{
+    float max = row_max(row, n);
+    doubles z0 = {0}, z1 = {0}, s0 = {0}, s1 = {0};
+    for (size_t i = 0; i < n; i += LANES) {
+        size_t left = n - i;
+        floats x =
+            left >= LANES ? load(row + i) : load_part(row + i, left, max);
+        x = (x - max) * scale;
+        if (left < LANES) /* past the end e^x is exactly 0 */
+            x = keep_part(x, left, -200.0F);
+        floats e = exponential(x);
+        floats weighted = e * x;
+        if (left >= LANES)
+            store(row + i, e);
+        else
+            store_part(row + i, left, e);
+        z0 += low(e);
+        z1 += high(e);
+        s0 += low(weighted);
+        s1 += high(weighted);
+    }
+    double z = sum(z0 + z1);
+    *entropy = log(z) - sum(s0 + s1) / z;
+    return z;
+}
+
+/* ---- elementwise ---- */
+
+static void add_bias(const hp__matrix *x, const float *bias)
+{
+    for (size_t r = 0; r < x->rows; r++) {
+        float *row = x->at + r * x->ld;
+        for (size_t i = 0; i < x->n; i++)
+            row[i] += bias[i];
+    }
+}
+
+static void multiply(const hp__matrix *x, const float *y, size_t ldy)
+{
+    for (size_t r = 0; r < x->rows; r++)
+        for (size_t i = 0; i < x->n; i++)
+            x->at[r * x->ld + i] *= y[r * ldy + i];
+}
+
+static void scale_row(float *row, size_t n, float factor)
+{
+    for (size_t i = 0; i < n; i++)
+        row[i] *= factor;
+}
+
+static inline floats relu(floats x)
+{
+    return pick(x < 0.0F, all(0.0F), x);
+}
+
+static inline floats silu(floats x)
+{
+    return x / (1.0F + exponential(-x));
+}
+
+/* x / 2 (1 + tanh u) = x / (1 + e^(-2 u)), u = sqrt(2 / pi) (x + c x^3) */
+static inline floats gelu_tanh(floats x)
+{
+    floats u = x + 0.044715F * (x * x * x);
+    return x / (1.0F + exponential(-1.5957691216057308F * u));
+}
+
+/*
+ * x Phi(x), Phi(x) = erfc(-x / sqrt 2) / 2. With t = |x| / sqrt 2: erf by an
+ * odd polynomial up to t = 0.92, e^(a polynomial) = erfc beyond (N. Juffa's
+ * minimax fits of erff), so that nothing cancels for negative x.
+ */
+static inline floats gelu(floats x)
+{
+    floats a = x * 0.70710678118654752F;
+    floats t = magnitude(a), s = a * a;
+    floats near = -5.96761703e-4F * s + 4.99119423e-3F;
+    near = near * s - 2.67681349e-2F;
+    near = near * s + 1.12819925e-1F;
+    near = near * s - 3.76125336e-1F;
+    near = near * s + 1.28379166e-1F;
+    near = near * a + a;
+    floats far = -1.72853470e-5F * t + 3.83197126e-4F;
+    far = far * s + (-3.88396438e-3F * t + 2.42546219e-2F);
+    far = far * t - 1.06777877e-1F;
+    far = far * t - 6.34846687e-1F;
+    far = far * t - 1.28717512e-1F;
+    far = exponential(far * t - t);
+    far = pick(a < 0.0F, 0.5F * far, 1.0F - 0.5F * far);
+    return x * pick(t > 0.92F, far, 0.5F + 0.5F * near);
+}
+
+static inline floats activation(floats x, hp_activation f)
+{
+    switch (f) {
+    case HP_ACTIVATION_GELU:
+        return gelu(x);
+    case HP_ACTIVATION_GELU_TANH:
+        return gelu_tanh(x);
+    case HP_ACTIVATION_SILU:
+        return silu(x);
+    case HP_ACTIVATION_RELU:
+        break;
+    }
+    return relu(x);
+}
+
+/* `f` is a constant where this is called, so the switch is gone. */
+static inline __attribute__((always_inline)) void
+activate_row(float *row, const float *bias, size_t n, hp_activation f)
+{
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES) {
+        floats x = load(row + i);
+        store(row + i, activation(bias ? x + load(bias + i) : x, f));
+    }
+    if (i < n) {
+        floats x = load_part(row + i, n - i, 0.0F);
+        if (bias)
+            x += load_part(bias + i, n - i, 0.0F);
+        store_part(row + i, n - i, activation(x, f));
+    }
+}
+
+static void activate(const hp__matrix *x, const float *bias, hp_activation f)
+{
+    for (size_t r = 0; r < x->rows; r++) {
+        float *row = x->at + r * x->ld;
+        switch (f) {
+        case HP_ACTIVATION_GELU:
+            activate_row(row, bias, x->n, HP_ACTIVATION_GELU);
+            break;
+        case HP_ACTIVATION_GELU_TANH:
+            activate_row(row, bias, x->n, HP_ACTIVATION_GELU_TANH);
+            break;
+        case HP_ACTIVATION_SILU:
+            activate_row(row, bias, x->n, HP_ACTIVATION_SILU);
+            break;
+        case HP_ACTIVATION_RELU:
+            activate_row(row, bias, x->n, HP_ACTIVATION_RELU);
+            break;
+        }
+    }
+}
+
+/* ---- norms ---- */
+
+/* Sums over a row of (x - centre) and of its square. */
+static void row_moments(double moments[2], const float *row, size_t n,
+                        float centre)
+{
+    doubles a0 = {0}, a1 = {0}, b0 = {0}, b1 = {0};
+    for (size_t i = 0; i < n; i += LANES) {
+        floats x =
+            n - i >= LANES ? load(row + i) : load_part(row + i, n - i, centre);
+        doubles lo = low(x - centre), hi = high(x - centre);
+        a0 += lo;
+        a1 += hi;
+        b0 += lo * lo;
+        b1 += hi * hi;
+    }
+    moments[0] = sum(a0 + a1);
+    moments[1] = sum(b0 + b1);
+}
+
+/* The row is centred near its mean first, so that the variance is no
+ * difference of large sums. */
+static void norm_row(float *out, const float *row, size_t n,
+                     const hp__norm *norm)
+{
+    double m[2];
+    float centre = 0.0F;
+    row_moments(m, row, n, 0.0F);
+    double count = (double)n, shift = 0.0;
+    if (norm->kind == HP_NORM_LAYER) {
+        centre = (float)(m[0] / count);
+        row_moments(m, row, n, centre);
+        shift = m[0] / count;
+    }
+    double variance = m[1] / count - shift * shift;
+    float factor = (float)(1.0 / sqrt(variance + (double)norm->eps));
+    float rest = (float)shift;
+    for (size_t i = 0; i < n; i++)
+        out[i] = ((row[i] - centre) - rest) * factor * norm->weight[i];
+    if (norm->bias)
+        for (size_t i = 0; i < n; i++)
+            out[i] += norm->bias[i];
+}
+
+static void norm_rows(float *out, size_t ldout, const hp__matrix *x,
+                      const hp__norm *norm)
+{
+    for (size_t r = 0; r < x->rows; r++)
+        norm_row(out + r * ldout, x->at + r * x->ld, x->n, norm);
+}
+
+/* ---- values of a file ---- */
+
+/* All bits of the exponent set: NaN or infinity. */
+static inline ints not_finite(floats x)
+{
+    const int32_t exponent = 0x7f800000;
+    return ((ints)x & exponent) == exponent;
+}
+
+static inline floats from_bf16(halves h)
+{
+    return (floats)(__builtin_convertvector(h, words) << 16);
+}
+
+/* Denormal halves are normal floats: their mantissa times 2^-24. */
+static inline floats from_f16(halves h)
+{
+    words w = __builtin_convertvector(h, words);
+    words sign = (w & 0x8000U) << 16, exponent = w & 0x7c00U;
+    words bits = ((w & 0x7fffU) << 13) + (112U << 23);
+    bits += (words)(exponent == 0x7c00U) & (112U << 23);
+    floats small = __builtin_convertvector((ints)(w & 0x3ffU), floats) *
+                   5.9604644775390625e-8F;
+    floats x = pick((ints)(exponent == 0U), small, (floats)bits);
+    return (floats)((words)x | sign);
+}
+
+/* LANES values at `in`, which may lie at any address. */
+static inline floats load_as(const unsigned char *in, hp_dtype dtype)
+{
+    floats v = {0};
+    halves h;
+    double d[HP__LANES];
+    float f[HP__LANES];
+    switch (dtype) {
+    case HP_DTYPE_F16:
+        memcpy(&h, in, sizeof h);
+        return from_f16(h);
+    case HP_DTYPE_BF16:
+        memcpy(&h, in, sizeof h);
+        return from_bf16(h);
+    case HP_DTYPE_F64:
+        memcpy(d, in, sizeof d);
+        for (size_t i = 0; i < LANES; i++)
+            f[i] = (float)d[i];
+        return load(f);
+    case HP_DTYPE_F32:
+    case HP_DTYPE_OTHER:
+        break;
+    }
+    memcpy(&v, in, sizeof v);
+    return v;
+}
+
+static inline size_t width_of(hp_dtype dtype)
+{
+    if (dtype == HP_DTYPE_F64)
+        return 8;
+    return dtype == HP_DTYPE_F32 ? 4 : 2;
+}
+
+static inline __attribute__((always_inline)) int
+convert_as(float *out, const unsigned char *in, size_t n, hp_dtype dtype)
+{
+    ints bad = {0};
+    size_t i = 0, width = width_of(dtype);
+    for (; i + LANES <= n; i += LANES) {
+        floats x = load_as(in + i * width, dtype);
+        bad |= not_finite(x);
+        store(out + i, x);
+    }
+    if (i < n) {
+        unsigned char last[HP__LANES * 8] = {0};
+        memcpy(last, in + i * width, (n - i) * width);
+        floats x = load_as(last, dtype);
+        bad |= not_finite(x);
+        store_part(out + i, n - i, x);
+    }
+    int32_t any = 0;
+    for (size_t l = 0; l < LANES; l++)
+        any |= bad[l];
+    return !any;
+}
+
+static int convert(float *out, const void *in, size_t n, hp_dtype dtype)
+{
+    switch (dtype) {
+    case HP_DTYPE_F16:
+        return convert_as(out, in, n, HP_DTYPE_F16);
+    case HP_DTYPE_BF16:
+        return convert_as(out, in, n, HP_DTYPE_BF16);
+    case HP_DTYPE_F64:
+        return convert_as(out, in, n, HP_DTYPE_F64);
+    case HP_DTYPE_F32:
+    case HP_DTYPE_OTHER:
+        break;
+    }
+    return convert_as(out, in, n, HP_DTYPE_F32);
+}
+
+static int is_finite(const float *x, size_t n)
+{
+    ints bad = {0};
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        bad |= not_finite(load(x + i));
+    if (i < n)
+        bad |= not_finite(load_part(x + i, n - i, 0.0F));
+    int32_t any = 0;
+    for (size_t l = 0; l < LANES; l++)
+        any |= bad[l];
+    return !any;
+}
+
+static inline __attribute__((always_inline)) double
+squares_as(const unsigned char *in, size_t n, hp_dtype dtype)
+{
+    doubles a = {0}, b = {0};
+    size_t width = width_of(dtype);
+    for (size_t i = 0; i < n; i += LANES) {
+        unsigned char last[HP__LANES * 8] = {0};
+        if (n - i < LANES)
+            memcpy(last, in + i * width, (n - i) * width);
+        floats x = load_as(n - i < LANES ? last : in + i * width, dtype);
+        a += low(x) * low(x);
+        b += high(x) * high(x);
+    }
+    return sum(a + b);
+}
+
+/* Doubles are not rounded to floats on the way. */
+static double squares_f64(const unsigned char *in, size_t n)
+{
+    double total = 0.0;
+    for (size_t i = 0; i < n; i++) {
+        double x;
+        memcpy(&x, in + i * sizeof x, sizeof x);
+        total += x * x;
+    }
+    return total;
+}
+
+static void add_squares(double *sums, const void *values, size_t n_groups,
+                        size_t group, hp_dtype dtype)
+{
+    const unsigned char *in = values;
+    size_t step = group * width_of(dtype);
+    for (size_t g = 0; g < n_groups; g++, in += step) {
+        if (dtype == HP_DTYPE_F16)
+            sums[g] += squares_as(in, group, HP_DTYPE_F16);
+        else if (dtype == HP_DTYPE_BF16)
+            sums[g] += squares_as(in, group, HP_DTYPE_BF16);
+        else if (dtype == HP_DTYPE_F64)
+            sums[g] += squares_f64(in, group);
+        else
+            sums[g] += squares_as(in, group, HP_DTYPE_F32);
+    }
+}
+
+const hp__kernels HP__KERNELS = {
+    .name = HP__NAME,
+    .softmax = softmax,
+    .add_bias = add_bias,
+    .activate = activate,
+    .multiply = multiply,
+    .scale = scale_row,
+    .norm = norm_rows,
+    .convert = convert,
+    .is_finite = is_finite,
+    .add_squares = add_squares,
+};
+
+#endif

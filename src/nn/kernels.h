@@ -1,0 +1,66 @@
+#ifndef HEADPRUNE_NN_KERNELS_H
+#define HEADPRUNE_NN_KERNELS_H
+
+#include "headprune/checkpoint.h"
+#include "headprune/model.h"
+
+#include <stddef.h>
+
+/*
+ * Everything that is computed besides matrix products. One set per vector
+ * unit, all from the same source; results of different sets differ in the
+ * last bits only. A result depends on the numbers of its row alone, never on
+ * where the row lies.
+ *
+ * A matrix is `rows` rows of `n` floats, `ld` floats apart.
+ */
+typedef struct hp__matrix {
+    float *at;
+    size_t rows, n, ld;
+} hp__matrix;
+
+typedef struct hp__norm {
+    hp_norm kind;
+    const float *weight, *bias; /* [n]; bias NULL: none */
+    float eps;
+} hp__norm;
+
+typedef struct hp__kernels {
+    const char *name; /* "avx512" */
+    /*
+     * Row of n >= 1 scores in, e^(scale (s_j - max)) out. Returns their sum
+     * Z; the probabilities are the row / Z. *entropy of them in nats:
+     * ln Z - (1/Z) sum e_j (s_j - max), 0 for one key. NaN or infinity in the
+     * row makes both NaN or infinite.
+     */
+    double (*softmax)(double *entropy, float *row, size_t n, float scale);
+    /* x + bias; bias [n] */
+    void (*add_bias)(const hp__matrix *x, const float *bias);
+    /* f(x + bias); bias NULL: none */
+    void (*activate)(const hp__matrix *x, const float *bias, hp_activation f);
+    /* x y; y has x's rows and n, and a distance of its own */
+    void (*multiply)(const hp__matrix *x, const float *y, size_t ldy);
+    /* row *= factor */
+    void (*scale)(float *row, size_t n, float factor);
+    /* out [rows, n] = norm of x; `out` may be x */
+    void (*norm)(float *out, size_t ldout, const hp__matrix *x,
+                 const hp__norm *norm);
+    /* n values of a file (any alignment) as floats; F32 in place too. Returns
+     * 1 when all of them are finite floats. */
+    int (*convert)(float *out, const void *in, size_t n, hp_dtype dtype);
+    int (*is_finite)(const float *x, size_t n);
+    /* sums[g] += squares of values[g * group ..], summed in double */
+    void (*add_squares)(double *sums, const void *values, size_t n_groups,
+                        size_t group, hp_dtype dtype);
+} hp__kernels;
+
+/* The sets that run on this processor, best first; NULL past the end. The
+ * last one is portable C. */
+const hp__kernels *hp__kernels_at(size_t i);
+
+extern const hp__kernels hp__kernels_portable;
+#if defined(__x86_64__)
+extern const hp__kernels hp__kernels_avx2, hp__kernels_avx512;
+#endif
+
+#endif

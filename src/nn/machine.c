@@ -1,0 +1,46 @@
+/* The handle of what computes here. */
+#include "nn/machine.h"
+#include "base/arena.h"
+
+#include <stdlib.h>
+
+hp_status hp_backend_open(hp_backend **out, hp_error *err)
+{
+    *out = NULL;
+    hp_backend *b;
+    hp_status st = hp__new(&b, 1, sizeof *b, err);
+    if (st)
+        return st;
+    const char *cores[4];
+    size_t n = hp__blas_cores(cores);
+    st = hp__blas_open(&b->blas, &hp__openblas, cores, n, err);
+    if (st) {
+        free(b);
+        return st;
+    }
+    b->kernels = hp__kernels_at(0);
+    *out = b;
+    return HP_OK;
+}
+
+void hp_backend_free(hp_backend *b)
+{
+    if (b)
+        hp__openblas.unload(&b->blas);
+    free(b);
+}
+
+const char *hp_backend_blas_core(const hp_backend *b)
+{
+    return b->blas.core;
+}
+
+const char *hp_backend_blas_config(const hp_backend *b)
+{
+    return b->blas.config;
+}
+
+const char *hp_backend_kernels(const hp_backend *b)
+{
+    return b->kernels->name;
+}

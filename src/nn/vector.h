@@ -1,0 +1,145 @@
+/*
+ * Vectors of HP__LANES floats, written with the vector types of GCC and clang.
+ * Included once by each kernels_*.c, which says how many lanes; all of it is
+ * static, since every such file is compiled for another processor.
+ */
+#ifndef HEADPRUNE_NN_VECTOR_H
+#define HEADPRUNE_NN_VECTOR_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#define LANES ((size_t)HP__LANES)
+
+typedef float floats __attribute__((vector_size(HP__LANES * 4)));
+typedef int32_t ints __attribute__((vector_size(HP__LANES * 4)));
+typedef uint32_t words __attribute__((vector_size(HP__LANES * 4)));
+typedef uint16_t halves __attribute__((vector_size(HP__LANES * 2)));
+/* Half as many lanes, since a double is twice as wide. */
+typedef float half_floats __attribute__((vector_size(HP__LANES * 2)));
+typedef double doubles __attribute__((vector_size(HP__LANES * 4)));
+
+#if HP__LANES == 16
+#define LOW_LANES  0, 1, 2, 3, 4, 5, 6, 7
+#define HIGH_LANES 8, 9, 10, 11, 12, 13, 14, 15
+#elif HP__LANES == 8
+#define LOW_LANES  0, 1, 2, 3
+#define HIGH_LANES 4, 5, 6, 7
+#else
+#define LOW_LANES  0, 1
+#define HIGH_LANES 2, 3
+#endif
+
+static inline floats all(float x)
+{
+    floats v = {0};
+    return v + x;
+}
+
+static inline floats load(const float *p)
+{
+    floats v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+static inline void store(float *p, floats v)
+{
+    memcpy(p, &v, sizeof v);
+}
+
+/* The last n < LANES values of a row, the other lanes hold `rest`. */
+static inline floats load_part(const float *p, size_t n, float rest)
+{
+    float lanes[HP__LANES];
+    for (size_t i = 0; i < LANES; i++)
+        lanes[i] = i < n ? p[i] : rest;
+    return load(lanes);
+}
+
+/* The first n lanes of v, the others hold `rest`. */
+static inline floats keep_part(floats v, size_t n, float rest)
+{
+    float lanes[HP__LANES];
+    store(lanes, v);
+    return load_part(lanes, n, rest);
+}
+
+static inline void store_part(float *p, size_t n, floats v)
+{
+    float lanes[HP__LANES];
+    store(lanes, v);
+    memcpy(p, lanes, n * sizeof *p);
+}
+
+/* where ? a : b, lane by lane */
+static inline floats pick(ints where, floats a, floats b)
+{
+    return (floats)((where & (ints)a) | (~where & (ints)b));
+}
+
+static inline floats magnitude(floats x)
+{
+    return (floats)((ints)x & INT32_MAX);
+}
+
+static inline doubles low(floats v)
+{
+    return __builtin_convertvector(__builtin_shufflevector(v, v, LOW_LANES),
+                                   doubles);
+}
+
+static inline doubles high(floats v)
+{
+    return __builtin_convertvector(__builtin_shufflevector(v, v, HIGH_LANES),
+                                   doubles);
+}
+
+/* Lanes are added in pairs, always in the same order. */
+static inline double sum(doubles v)
+{
+    double lanes[HP__LANES / 2];
+    memcpy(lanes, &v, sizeof lanes);
+    for (size_t half = LANES / 4; half; half /= 2)
+        for (size_t i = 0; i < half; i++)
+            lanes[i] += lanes[i + half];
+    return lanes[0];
+}
+
+static inline float greatest(floats v)
+{
+    float lanes[HP__LANES];
+    store(lanes, v);
+    for (size_t half = LANES / 2; half; half /= 2)
+        for (size_t i = 0; i < half; i++)
+            lanes[i] = lanes[i + half] > lanes[i] ? lanes[i + half] : lanes[i];
+    return lanes[0];
+}
+
+/*
+ * e^x within 2 ulp: x = n ln 2 + r, e^r by Cephes' polynomial, 2^n by the
+ * exponent bits. Below -87.3 (where the result would be denormal) exactly 0,
+ * above 88 as at 88; NaN stays NaN.
+ */
+static inline floats exponential(floats x)
+{
+    const float most = 88.0F, least = -87.3F, magic = 12582912.0F;
+    ints tiny = x < least;
+    x = pick(x > most, all(most), x);
+    x = pick(tiny, all(least), x);
+    floats shifted = x * 1.44269504088896341F + magic; /* rounds to integer */
+    floats n = shifted - magic;
+    floats r = x - n * 0.693359375F;
+    r = r - n * -2.12194440e-4F;
+    floats p = r * 1.9875691500e-4F + 1.3981999507e-3F;
+    p = p * r + 8.3334519073e-3F;
+    p = p * r + 4.1665795894e-2F;
+    p = p * r + 1.6666665459e-1F;
+    p = p * r + 5.0000001201e-1F;
+    p = p * (r * r) + r + 1.0F;
+    words two_n = ((words)shifted - (words)all(magic) + 127U) << 23;
+    return pick(tiny, all(0.0F), p * (floats)two_n);
+}
+
+#endif

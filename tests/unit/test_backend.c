@@ -1,0 +1,268 @@
+/*
+ * Choosing an OpenBLAS core and refusing one that computes wrongly. The wrong
+ * ones are stand-ins that make the mistakes a broken kernel makes.
+ */
+#include "headprune/backend.h"
+#include "nn/blas.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static float right_entry(const hp__product *p, size_t i, size_t j)
+{
+    double sum = p->add ? (double)p->c[i * p->ldc + j] : 0.0;
+    for (size_t l = 0; l < p->k; l++) {
+        size_t at = p->b_rows_are_outputs ? j * p->ldb + l : l * p->ldb + j;
+        sum += (double)p->a[i * p->lda + l] * (double)p->b[at];
+    }
+    return (float)sum;
+}
+
+static void right(const hp__blas *b, const hp__product *p)
+{
+    (void)b;
+    for (size_t i = 0; i < p->m; i++)
+        for (size_t j = 0; j < p->n; j++)
+            p->c[i * p->ldc + j] = right_entry(p, i, j);
+}
+
+/* The last column of a wide product is forgotten. */
+static void forgets_an_edge(const hp__blas *b, const hp__product *p)
+{
+    float kept[128];
+    for (size_t i = 0; i < p->m && p->n > 100; i++)
+        kept[i] = p->c[i * p->ldc + p->n - 1];
+    right(b, p);
+    for (size_t i = 0; i < p->m && p->n > 100; i++)
+        p->c[i * p->ldc + p->n - 1] = kept[i];
+}
+
+/* One entry is off by ten times the rounding of a sum. */
+static void is_a_little_off(const hp__blas *b, const hp__product *p)
+{
+    right(b, p);
+    if (p->k > 100)
+        p->c[p->ldc] += 1e-3F;
+}
+
+static void takes_b_the_wrong_way(const hp__blas *b, const hp__product *p)
+{
+    hp__product q = *p;
+    if (p->b_rows_are_outputs && p->n == p->k)
+        q.b_rows_are_outputs = 0;
+    if (p->m == 9) {
+        q.k = p->k - 1;
+    }
+    right(b, &q);
+}
+
+static void forgets_to_add(const hp__blas *b, const hp__product *p)
+{
+    hp__product q = *p;
+    q.add = 0;
+    right(b, &q);
+}
+
+static void adds_to_what_was_there(const hp__blas *b, const hp__product *p)
+{
+    hp__product q = *p;
+    q.add = 1;
+    right(b, &q);
+}
+
+static void writes_past_the_row(const hp__blas *b, const hp__product *p)
+{
+    right(b, p);
+    p->c[p->n] = 0.0F;
+}
+
+typedef void multiply_function(const hp__blas *b, const hp__product *p);
+
+static int is_right(multiply_function *multiply)
+{
+    hp__blas b = {.multiply = multiply};
+    int answer = -1;
+    assert_int_equal(hp__blas_check(&answer, &b, NULL), HP_OK);
+    return answer;
+}
+
+static void the_check_passes_a_right_product(void **state)
+{
+    (void)state;
+    assert_int_equal(is_right(right), 1);
+}
+
+static void the_check_fails_every_wrong_product(void **state)
+{
+    (void)state;
+    assert_int_equal(is_right(forgets_an_edge), 0);
+    assert_int_equal(is_right(is_a_little_off), 0);
+    assert_int_equal(is_right(takes_b_the_wrong_way), 0);
+    assert_int_equal(is_right(forgets_to_add), 0);
+    assert_int_equal(is_right(adds_to_what_was_there), 0);
+    assert_int_equal(is_right(writes_past_the_row), 0);
+}
+
+/* ---- stepping down ---- */
+
+static hp_status load_fake(hp__blas *out, const char *core, hp_error *err)
+{
+    (void)err;
+    memset(out, 0, sizeof *out);
+    snprintf(out->core, sizeof out->core, "%s", core ? core : "own choice");
+    out->multiply = strcmp(out->core, "Haswell") ? forgets_an_edge : right;
+    return HP_OK;
+}
+
+static unsigned unloaded;
+
+static void unload_fake(hp__blas *b)
+{
+    (void)b;
+    unloaded++;
+}
+
+static const hp__blas_source fake = {load_fake, unload_fake};
+
+static void a_wrong_core_gives_way_to_the_next_lower(void **state)
+{
+    (void)state;
+    const char *cores[] = {"SkylakeX", "Haswell", "Nehalem"};
+    hp__blas b;
+    unloaded = 0;
+    assert_int_equal(hp__blas_open(&b, &fake, cores, 3, NULL), HP_OK);
+    assert_string_equal(b.core, "Haswell");
+    assert_int_equal(unloaded, 1);
+}
+
+static void no_right_core_is_unsupported_and_names_them(void **state)
+{
+    (void)state;
+    const char *cores[] = {"SkylakeX", NULL, "Nehalem"};
+    hp__blas b;
+    hp_error err;
+    unloaded = 0;
+    assert_int_equal(hp__blas_open(&b, &fake, cores, 3, &err), HP_UNSUPPORTED);
+    assert_non_null(strstr(err.message, "SkylakeX, own choice, Nehalem"));
+    assert_int_equal(unloaded, 3);
+}
+
+/* ---- the real one ---- */
+
+static void openblas_opens_and_says_what_it_is(void **state)
+{
+    (void)state;
+    hp_backend *b;
+    assert_int_equal(hp_backend_open(&b, NULL), HP_OK);
+    assert_non_null(strstr(hp_backend_blas_config(b), "OpenBLAS"));
+    assert_true(strlen(hp_backend_blas_core(b)) > 0);
+    assert_true(strlen(hp_backend_kernels(b)) > 0);
+    assert_true(hp_backend_cpus() >= 1);
+    hp_backend_free(b);
+    hp_backend_free(NULL);
+}
+
+static void the_environment_is_left_as_it_was(void **state)
+{
+    (void)state;
+    hp_backend *b;
+    assert_int_equal(setenv("OPENBLAS_NUM_THREADS", "3", 1), 0);
+    assert_int_equal(unsetenv("OPENBLAS_CORETYPE"), 0);
+    assert_int_equal(hp_backend_open(&b, NULL), HP_OK);
+    assert_string_equal(getenv("OPENBLAS_NUM_THREADS"), "3");
+    assert_null(getenv("OPENBLAS_CORETYPE"));
+    hp_backend_free(b);
+    assert_int_equal(unsetenv("OPENBLAS_NUM_THREADS"), 0);
+}
+
+#if defined(__x86_64__)
+static void the_core_of_the_environment_is_respected(void **state)
+{
+    (void)state;
+    hp_backend *b;
+    assert_int_equal(setenv("OPENBLAS_CORETYPE", "Nehalem", 1), 0);
+    assert_int_equal(hp_backend_open(&b, NULL), HP_OK);
+    assert_string_equal(hp_backend_blas_core(b), "Nehalem");
+    assert_string_equal(getenv("OPENBLAS_CORETYPE"), "Nehalem");
+    hp_backend_free(b);
+    assert_int_equal(unsetenv("OPENBLAS_CORETYPE"), 0);
+}
+
+static void the_best_core_comes_first(void **state)
+{
+    (void)state;
+    const char *cores[4];
+    assert_int_equal(unsetenv("OPENBLAS_CORETYPE"), 0);
+    size_t n = hp__blas_cores(cores);
+    assert_true(n >= 2);
+    assert_string_equal(cores[n - 1], "Nehalem");
+    hp_backend *b;
+    assert_int_equal(hp_backend_open(&b, NULL), HP_OK);
+    if (cores[0])
+        assert_string_equal(hp_backend_blas_core(b), cores[0]);
+    hp_backend_free(b);
+}
+#endif
+
+/* In a child, since the limit cannot be taken back. */
+static int status_with_address_space(rlim_t bytes)
+{
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (!child) {
+        struct rlimit limit = {bytes, bytes};
+        hp_backend *b = NULL;
+        hp_error err = {{0}, {0}, {0}};
+        alarm(20);
+        if (setrlimit(RLIMIT_AS, &limit))
+            _exit(99);
+        hp_status st = hp_backend_open(&b, &err);
+        if (st == HP_NOMEM && !strstr(err.message, "out of memory"))
+            _exit(98);
+        _exit((int)st);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+#if !defined(__SANITIZE_ADDRESS__)
+static void too_little_address_space_is_reported_not_waited_for(void **state)
+{
+    (void)state;
+    assert_int_equal(status_with_address_space((rlim_t)100 << 20), HP_NOMEM);
+    assert_int_equal(status_with_address_space((rlim_t)2048 << 20), HP_OK);
+}
+#endif
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_check_passes_a_right_product),
+        cmocka_unit_test(the_check_fails_every_wrong_product),
+        cmocka_unit_test(a_wrong_core_gives_way_to_the_next_lower),
+        cmocka_unit_test(no_right_core_is_unsupported_and_names_them),
+        cmocka_unit_test(openblas_opens_and_says_what_it_is),
+        cmocka_unit_test(the_environment_is_left_as_it_was),
+#if defined(__x86_64__)
+        cmocka_unit_test(the_core_of_the_environment_is_respected),
+        cmocka_unit_test(the_best_core_comes_first),
+#endif
+#if !defined(__SANITIZE_ADDRESS__)
+        cmocka_unit_test(too_little_address_space_is_reported_not_waited_for),
+#endif
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

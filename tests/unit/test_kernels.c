@@ -1,0 +1,443 @@
+/*
+ * Every set of vector kernels against libm in double, at sizes around the
+ * vectors' widths. Bounds are in units of single precision's rounding.
+ */
+#include "nn/kernels.h"
+
+#include <float.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define MOST 80U
+#define ULP  ((double)FLT_EPSILON)
+
+static const size_t sizes[] = {1, 2, 3, 7, 8, 15, 16, 17, 31, 33, 64, 67};
+#define N_SIZES (sizeof sizes / sizeof *sizes)
+
+static double draw(uint32_t *seed)
+{
+    *seed = *seed * 1664525U + 1013904223U;
+    return (double)*seed / 4294967296.0 * 2.0 - 1.0;
+}
+
+static void fill(float *x, size_t n, double size, uint32_t seed)
+{
+    for (size_t i = 0; i < n; i++)
+        x[i] = (float)(size * draw(&seed));
+}
+
+static void assert_close(double got, double want, double most)
+{
+    if (!(fabs(got - want) <= most))
+        fail_msg("got %.17g, want %.17g, allowed %.3g", got, want, most);
+}
+
+/* Runs `check` with every set of kernels of this machine. */
+static void each_set(void (*check)(const hp__kernels *k))
+{
+    const hp__kernels *k;
+    for (size_t i = 0; (k = hp__kernels_at(i)) != NULL; i++)
+        check(k);
+}
+
+/* ---- softmax ---- */
+
+static double entropy_of(const float *row, size_t n, double scale, double *z)
+{
+    double max = -HUGE_VAL, h = 0.0;
+    for (size_t i = 0; i < n; i++)
+        max = fmax(max, (double)row[i]);
+    *z = 0.0;
+    for (size_t i = 0; i < n; i++)
+        *z += exp(scale * ((double)row[i] - max));
+    for (size_t i = 0; i < n; i++) {
+        double p = exp(scale * ((double)row[i] - max)) / *z;
+        h -= p > 0.0 ? p * log(p) : 0.0;
+    }
+    return h;
+}
+
+static void check_softmax(const hp__kernels *k)
+{
+    const float spread[] = {0.5F, 4.0F, 30.0F};
+    for (size_t s = 0; s < N_SIZES * 3; s++) {
+        size_t n = sizes[s / 3];
+        float row[MOST], before[MOST];
+        fill(row, MOST, (double)spread[s % 3], 7U + (uint32_t)s);
+        memcpy(before, row, sizeof row);
+        double z, h, want_h = entropy_of(row, n, 0.75, &z);
+        double got_z = k->softmax(&h, row, n, 0.75F);
+        assert_close(got_z, z, 4 * ULP * z);
+        assert_close(h, want_h, 1e-6 * want_h + 1e-9);
+        double max = -HUGE_VAL;
+        for (size_t i = 0; i < n; i++)
+            max = fmax(max, (double)before[i]);
+        for (size_t i = 0; i < n; i++) {
+            double x = 0.75 * ((double)before[i] - max), e = exp(x);
+            assert_close((double)row[i], e,
+                         (3 - x) * ULP * e + (double)FLT_MIN);
+        }
+        for (size_t i = n; i < MOST; i++) /* nothing past the row changes */
+            assert_memory_equal(&row[i], &before[i], sizeof *row);
+    }
+}
+
+static void softmax_and_entropy_match_double(void **state)
+{
+    (void)state;
+    each_set(check_softmax);
+}
+
+static void check_special_rows(const hp__kernels *k)
+{
+    for (size_t s = 0; s < N_SIZES; s++) {
+        size_t n = sizes[s];
+        float row[MOST];
+        double h;
+        for (size_t i = 0; i < n; i++)
+            row[i] = -3.25e10F;
+        assert_close(k->softmax(&h, row, n, 0.125F), (double)n, 0.0);
+        assert_close(h, log((double)n), 1e-15);
+        for (size_t i = 0; i < n; i++)
+            row[i] = i == n / 2 ? 1000.0F : -1000.0F;
+        assert_close(k->softmax(&h, row, n, 1.0F), 1.0, 0.0);
+        assert_close(h, 0.0, 0.0);
+        for (size_t i = 0; i < n; i++)
+            assert_close((double)row[i], i == n / 2, 0.0);
+    }
+}
+
+static void equal_scores_give_ln_n_and_one_key_gives_zero(void **state)
+{
+    (void)state;
+    each_set(check_special_rows);
+}
+
+static void check_bad_rows(const hp__kernels *k)
+{
+    const float bad[] = {NAN, INFINITY, -INFINITY};
+    for (size_t s = 0; s < N_SIZES * 3; s++) {
+        size_t n = sizes[s / 3];
+        float row[MOST];
+        fill(row, MOST, 1.0, 3U);
+        row[n - 1] = bad[s % 3];
+        double h;
+        k->softmax(&h, row, n, 1.0F);
+        assert_true(!isfinite(h));
+    }
+}
+
+static void a_bad_score_makes_the_entropy_bad(void **state)
+{
+    (void)state;
+    each_set(check_bad_rows);
+}
+
+/* ---- activations ---- */
+
+static double activated(double x, hp_activation f)
+{
+    switch (f) {
+    case HP_ACTIVATION_RELU:
+        return x > 0.0 ? x : 0.0;
+    case HP_ACTIVATION_GELU:
+        return 0.5 * x * erfc(-x / sqrt(2.0));
+    case HP_ACTIVATION_GELU_TANH:
+        return x / (1.0 + exp(-2.0 * sqrt(2.0 / acos(-1.0)) *
+                              (x + 0.044715 * x * x * x)));
+    case HP_ACTIVATION_SILU:
+        return x / (1.0 + exp(-x));
+    }
+    return (double)NAN;
+}
+
+static void check_activations(const hp__kernels *k)
+{
+    const hp_activation all[] = {HP_ACTIVATION_RELU, HP_ACTIVATION_GELU,
+                                 HP_ACTIVATION_GELU_TANH, HP_ACTIVATION_SILU};
+    for (unsigned step = 0; step < 2000; step++) {
+        hp_activation f = all[step % 4];
+        float x[MOST], y[MOST], bias[MOST];
+        fill(x, MOST, step % 3 ? 3.0 : 12.0, step);
+        fill(bias, MOST, 0.5, step + 1U);
+        memcpy(y, x, sizeof x);
+        hp__matrix m = {y, 1, 1 + step % 67, MOST};
+        k->activate(&m, step % 8 < 4 ? bias : NULL, f);
+        for (size_t i = 0; i < m.n; i++) {
+            double in = (double)(step % 8 < 4 ? x[i] + bias[i] : x[i]);
+            double want = activated(in, f);
+            assert_close((double)y[i], want, 4 * ULP * fabs(want) + 1e-7);
+        }
+        assert_memory_equal(y + m.n, x + m.n, (MOST - m.n) * sizeof *x);
+    }
+}
+
+static void activations_match_libm(void **state)
+{
+    (void)state;
+    each_set(check_activations);
+}
+
+static void check_activation_limits(const hp__kernels *k)
+{
+    const hp_activation all[] = {HP_ACTIVATION_RELU, HP_ACTIVATION_GELU,
+                                 HP_ACTIVATION_GELU_TANH, HP_ACTIVATION_SILU};
+    for (size_t f = 0; f < 4; f++) {
+        float x[] = {1e4F, -1e4F, 0.0F, NAN, INFINITY, 200.0F, -200.0F};
+        hp__matrix m = {x, 1, 7, 7};
+        k->activate(&m, NULL, all[f]);
+        assert_close((double)x[0], 1e4, 0.0);
+        assert_close((double)x[1], 0.0, 1e-30);
+        assert_close((double)x[2], 0.0, 0.0);
+        assert_true(isnan(x[3]));
+        assert_true(!isfinite(x[4]));
+        assert_close((double)x[5], 200.0, 0.0);
+        assert_close((double)x[6], 0.0, 1e-30);
+    }
+}
+
+static void activations_hold_at_the_limits(void **state)
+{
+    (void)state;
+    each_set(check_activation_limits);
+}
+
+/* ---- norms ---- */
+
+static void normed(double *out, const float *x, size_t n, const hp__norm *w)
+{
+    double mean = 0.0, var = 0.0;
+    for (size_t i = 0; i < n && w->kind == HP_NORM_LAYER; i++)
+        mean += (double)x[i] / (double)n;
+    for (size_t i = 0; i < n; i++)
+        var += ((double)x[i] - mean) * ((double)x[i] - mean) / (double)n;
+    for (size_t i = 0; i < n; i++)
+        out[i] = ((double)x[i] - mean) / sqrt(var + (double)w->eps) *
+                     (double)w->weight[i] +
+                 (w->bias ? (double)w->bias[i] : 0.0);
+}
+
+static void check_norm(const hp__kernels *k)
+{
+    float weight[MOST], bias[MOST], x[2 * MOST], out[2 * MOST];
+    fill(weight, MOST, 2.0, 5U);
+    fill(bias, MOST, 2.0, 6U);
+    for (unsigned step = 0; step < 400; step++) {
+        hp__norm w = {step % 2 ? HP_NORM_LAYER : HP_NORM_RMS, weight,
+                      step % 4 < 2 ? bias : NULL, 1e-5F};
+        size_t n = 2 + step % 67;
+        fill(x, MOST * 2, 1.5, step);
+        float centre = step % 5 ? 0.0F : 100.0F;
+        for (size_t i = 0; i < 2 * MOST; i++)
+            x[i] += centre;
+        double want[MOST];
+        normed(want, x + MOST, n, &w);
+        hp__matrix m = {x, 2, n, MOST};
+        k->norm(out, MOST, &m, &w);
+        for (size_t i = 0; i < n; i++)
+            assert_close((double)out[MOST + i], want[i],
+                         12 * ULP * (1 + fabs(want[i])));
+        k->norm(x, MOST, &m, &w);
+        assert_memory_equal(x + MOST, out + MOST, n * sizeof *x);
+    }
+}
+
+static void norms_match_double(void **state)
+{
+    (void)state;
+    each_set(check_norm);
+}
+
+/* ---- values of a file ---- */
+
+static double half_value(uint16_t h)
+{
+    int exponent = h >> 10 & 31, mantissa = h & 1023;
+    double x =
+        exponent ? ldexp(1024 + mantissa, exponent - 25) : ldexp(mantissa, -24);
+    return h >> 15 ? -x : x;
+}
+
+static void check_halves(const hp__kernels *k)
+{
+    for (uint32_t h = 0; h < 65536; h += 7) {
+        unsigned char bytes[1 + 2 * 7];
+        float got[7];
+        int finite = 1;
+        for (uint32_t i = 0; i < 7; i++) {
+            uint16_t v = (uint16_t)(h + i);
+            memcpy(bytes + 1 + 2 * i, &v, 2);
+            finite = finite && (v >> 10 & 31) != 31;
+        }
+        assert_int_equal(k->convert(got, bytes + 1, 7, HP_DTYPE_F16), finite);
+        for (uint32_t i = 0; i < 7 && finite; i++)
+            assert_close((double)got[i], half_value((uint16_t)(h + i)), 0.0);
+        for (uint32_t i = 0; i < 7; i++)
+            assert_int_equal(signbit(got[i]) != 0, (h + i) >> 15 & 1);
+    }
+}
+
+static void every_half_converts_exactly(void **state)
+{
+    (void)state;
+    each_set(check_halves);
+}
+
+static void check_conversions(const hp__kernels *k)
+{
+    for (size_t s = 0; s < N_SIZES; s++) {
+        size_t n = sizes[s];
+        float x[MOST], got[MOST];
+        double d[MOST];
+        uint16_t b[MOST];
+        unsigned char raw[MOST * 8 + 1];
+        fill(x, MOST, 1e-3, (uint32_t)n);
+        for (size_t i = 0; i < n; i++) {
+            uint32_t bits;
+            d[i] = (double)x[i];
+            memcpy(&bits, &x[i], 4);
+            b[i] = (uint16_t)(bits >> 16);
+        }
+        memcpy(raw + 1, x, n * 4);
+        assert_true(k->convert(got, raw + 1, n, HP_DTYPE_F32));
+        assert_memory_equal(got, x, n * 4);
+        memcpy(raw + 1, d, n * 8);
+        assert_true(k->convert(got, raw + 1, n, HP_DTYPE_F64));
+        assert_memory_equal(got, x, n * 4);
+        memcpy(raw + 1, b, n * 2);
+        assert_true(k->convert(got, raw + 1, n, HP_DTYPE_BF16));
+        for (size_t i = 0; i < n; i++) {
+            uint32_t bits = (uint32_t)b[i] << 16;
+            assert_memory_equal(&got[i], &bits, 4);
+        }
+    }
+}
+
+static void conversions_are_exact_at_any_address(void **state)
+{
+    (void)state;
+    each_set(check_conversions);
+}
+
+static void check_finite(const hp__kernels *k)
+{
+    const float bad[] = {NAN, INFINITY, -INFINITY};
+    for (size_t s = 0; s < N_SIZES; s++) {
+        size_t n = sizes[s];
+        float x[MOST], out[MOST];
+        double d[MOST];
+        for (size_t at = 0; at < n; at++) {
+            fill(x, MOST, 1.0, 9U);
+            x[n] = NAN; /* past the end: not looked at */
+            assert_true(k->is_finite(x, n));
+            x[at] = bad[at % 3];
+            assert_false(k->is_finite(x, n));
+            assert_false(k->convert(out, x, n, HP_DTYPE_F32));
+            for (size_t i = 0; i < n; i++)
+                d[i] = i == at ? 1e300 : 1.0;
+            assert_false(k->convert(out, d, n, HP_DTYPE_F64));
+        }
+    }
+}
+
+static void a_value_that_is_not_finite_is_found_anywhere(void **state)
+{
+    (void)state;
+    each_set(check_finite);
+}
+
+static void check_squares(const hp__kernels *k)
+{
+    for (size_t s = 0; s < N_SIZES; s++) {
+        size_t n = sizes[s];
+        float x[3 * MOST];
+        double d[3 * MOST], want[3] = {0}, sums[3] = {1, 2, 3},
+                            doubles_[3] = {0};
+        uint16_t h[3 * MOST];
+        fill(x, 3 * n, 1.0, (uint32_t)n);
+        for (size_t i = 0; i < 3 * n; i++) {
+            d[i] = (double)x[i] * 1e60;
+            h[i] = (uint16_t)(0x3c00U + i); /* 1 + i / 1024 */
+            want[i / n] += (double)x[i] * (double)x[i];
+        }
+        k->add_squares(sums, x, 3, n, HP_DTYPE_F32);
+        k->add_squares(doubles_, d, 3, n, HP_DTYPE_F64);
+        for (size_t g = 0; g < 3; g++) {
+            double base = (double)(g + 1);
+            assert_close(sums[g], want[g] + base, 1e-12 * (want[g] + base));
+            assert_close(doubles_[g] * 1e-120, want[g], 1e-9 * want[g]);
+        }
+        double half = 0.0, got = 0.0;
+        for (size_t i = 0; i < n; i++)
+            half += pow(1.0 + (double)i / 1024.0, 2.0);
+        k->add_squares(&got, h, 1, n, HP_DTYPE_F16);
+        assert_close(got, half, 1e-12 * half);
+    }
+}
+
+static void squares_are_summed_in_double(void **state)
+{
+    (void)state;
+    each_set(check_squares);
+}
+
+static void check_elementwise(const hp__kernels *k)
+{
+    float x[2 * MOST], y[2 * MOST], bias[MOST], got[2 * MOST];
+    fill(x, 2 * MOST, 1.0, 1U);
+    fill(y, 2 * MOST, 1.0, 2U);
+    fill(bias, MOST, 1.0, 3U);
+    hp__matrix m = {got, 2, 67, MOST};
+    memcpy(got, x, sizeof x);
+    k->add_bias(&m, bias);
+    k->multiply(&m, y, MOST);
+    k->scale(got, 67, 0.5F);
+    for (size_t i = 0; i < 67; i++) {
+        double want = (double)((x[i] + bias[i]) * y[i] * 0.5F);
+        assert_close((double)got[i], want, 0.0);
+        want = (double)((x[MOST + i] + bias[i]) * y[MOST + i]);
+        assert_close((double)got[MOST + i], want, 0.0);
+    }
+    assert_memory_equal(got + 67, x + 67, (MOST - 67) * sizeof *x);
+}
+
+static void elementwise_kernels_do_what_they_say(void **state)
+{
+    (void)state;
+    each_set(check_elementwise);
+}
+
+static void the_last_set_is_portable(void **state)
+{
+    (void)state;
+    size_t n = 0;
+    while (hp__kernels_at(n))
+        n++;
+    assert_true(n >= 1);
+    assert_string_equal(hp__kernels_at(n - 1)->name, "portable");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(softmax_and_entropy_match_double),
+        cmocka_unit_test(equal_scores_give_ln_n_and_one_key_gives_zero),
+        cmocka_unit_test(a_bad_score_makes_the_entropy_bad),
+        cmocka_unit_test(activations_match_libm),
+        cmocka_unit_test(activations_hold_at_the_limits),
+        cmocka_unit_test(norms_match_double),
+        cmocka_unit_test(every_half_converts_exactly),
+        cmocka_unit_test(conversions_are_exact_at_any_address),
+        cmocka_unit_test(a_value_that_is_not_finite_is_found_anywhere),
+        cmocka_unit_test(squares_are_summed_in_double),
+        cmocka_unit_test(elementwise_kernels_do_what_they_say),
+        cmocka_unit_test(the_last_set_is_portable),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
