@@ -17,7 +17,8 @@ const char *hp_status_text(hp_status status)
 }
 
 /* Names come from files: no control byte of theirs may reach a terminal. */
-static void set_line(char *out, size_t size, const char *fmt, va_list ap)
+static void HP_PRINTF(3, 0)
+    set_line(char *out, size_t size, const char *fmt, va_list ap)
 {
     vsnprintf(out, size, fmt, ap);
     for (char *c = out; *c; c++)
