@@ -4,7 +4,6 @@
  * know. The variables that steer the choice are set just for that moment, and
  * it is told to start no threads: headprune has its own.
  */
-#define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
 #include "nn/blas.h"
 #include "base/arena.h"
 #include "nn/cpu.h"

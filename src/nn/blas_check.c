@@ -107,7 +107,7 @@ static int shape_is_right(const hp__blas *b, operands *o, const shape *s)
     turn(o, s);
     reference(o, s);
     for (unsigned form = 0; form < 4; form++) {
-        int turned = form & 1U, add = form >> 1 != 0;
+        int turned = (form & 1U) != 0, add = form >= 2;
         hp__product p = {.m = s->m,
                          .n = s->n,
                          .k = s->k,

@@ -3,7 +3,6 @@
  * and xgetbv, so an instruction set that the system does not save counts as
  * absent.
  */
-#define _GNU_SOURCE /* sched_getaffinity */
 #include "nn/cpu.h"
 #include "headprune/backend.h"
 

@@ -19,6 +19,15 @@
 
 #include <cmocka.h>
 
+/* The address sanitizer reserves more address space than any limit allows. */
+#if defined(__SANITIZE_ADDRESS__)
+#define LIMITS_WORK 0
+#elif defined(__has_feature)
+#define LIMITS_WORK !__has_feature(address_sanitizer)
+#else
+#define LIMITS_WORK 1
+#endif
+
 static float right_entry(const hp__product *p, size_t i, size_t j)
 {
     double sum = p->add ? (double)p->c[i * p->ldc + j] : 0.0;
@@ -40,7 +49,7 @@ static void right(const hp__blas *b, const hp__product *p)
 /* The last column of a wide product is forgotten. */
 static void forgets_an_edge(const hp__blas *b, const hp__product *p)
 {
-    float kept[128];
+    float kept[128] = {0};
     for (size_t i = 0; i < p->m && p->n > 100; i++)
         kept[i] = p->c[i * p->ldc + p->n - 1];
     right(b, p);
@@ -215,6 +224,7 @@ static void the_best_core_comes_first(void **state)
 }
 #endif
 
+#if LIMITS_WORK
 /* In a child, since the limit cannot be taken back. */
 static int status_with_address_space(rlim_t bytes)
 {
@@ -238,7 +248,6 @@ static int status_with_address_space(rlim_t bytes)
     return WEXITSTATUS(status);
 }
 
-#if !defined(__SANITIZE_ADDRESS__)
 static void too_little_address_space_is_reported_not_waited_for(void **state)
 {
     (void)state;
@@ -260,7 +269,7 @@ int main(void)
         cmocka_unit_test(the_core_of_the_environment_is_respected),
         cmocka_unit_test(the_best_core_comes_first),
 #endif
-#if !defined(__SANITIZE_ADDRESS__)
+#if LIMITS_WORK
         cmocka_unit_test(too_little_address_space_is_reported_not_waited_for),
 #endif
     };

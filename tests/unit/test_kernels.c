@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#define MOST 80U
+#define MOST ((size_t)80)
 #define ULP  ((double)FLT_EPSILON)
 
 static const size_t sizes[] = {1, 2, 3, 7, 8, 15, 16, 17, 31, 33, 64, 67};
