@@ -6,3 +6,6 @@ target_link_libraries(head_table PRIVATE libheadprune headprune_build_flags)
 
 hp_unit(heads)
 target_link_libraries(test_heads PRIVATE head_table)
+
+hp_unit(plan)
+target_link_libraries(test_plan PRIVATE head_table)
