@@ -51,7 +51,9 @@ typedef struct hp_checkpoint hp_checkpoint;
  * stream on standard input; what is not a regular file is spooled to an
  * unlinked temporary file). config.json is read from beside the tensors, or
  * from `config` (NULL: beside). A missing config.json is not an error here.
- * In a folder, model.safetensors and an index together are refused.
+ * In a folder, model.safetensors and an index together are refused, unless the
+ * index names that file only. A folder with neither may hold one other
+ * .safetensors file.
  * HP_FORMAT: a rule of the format is broken (docs/formats.md numbers them);
  * HP_IO: a file is missing or unreadable.
  */
@@ -66,7 +68,7 @@ void hp_checkpoint_free(hp_checkpoint *c); /* NULL is fine */
 const char *hp_checkpoint_path(const hp_checkpoint *c);
 /* Folder of the tensors, where the small files are; NULL for a stream. */
 const char *hp_checkpoint_folder(const hp_checkpoint *c);
-/* Plain name of the index file; NULL when there is none. */
+/* Plain name of the index file; NULL when the path stands for one file. */
 const char *hp_checkpoint_index_name(const hp_checkpoint *c);
 /* Bytes of config.json, NUL-terminated, `*len` without the NUL; or NULL. */
 const char *hp_checkpoint_config(const hp_checkpoint *c, size_t *len);

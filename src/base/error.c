@@ -16,14 +16,26 @@ const char *hp_status_text(hp_status status)
     return "unknown status";
 }
 
-/* Names come from files: no control byte of theirs may reach a terminal. */
+/* Names come from files: no control character of theirs may reach a terminal,
+ * nor one of U+0080 to U+009F, in UTF-8 0xc2 and 0x80 to 0x9f. */
+static int is_control(const char *c)
+{
+    unsigned char first = (unsigned char)c[0], second = (unsigned char)c[1];
+    return first < 0x20 || first == 0x7f ||
+           (first == 0xc2 && second >= 0x80 && second <= 0x9f);
+}
+
 static void HP_PRINTF(3, 0)
     set_line(char *out, size_t size, const char *fmt, va_list ap)
 {
     vsnprintf(out, size, fmt, ap);
-    for (char *c = out; *c; c++)
-        if ((unsigned char)*c < 0x20 || *c == 0x7f)
-            *c = '?';
+    for (char *c = out; *c; c++) {
+        if (!is_control(c))
+            continue;
+        if ((unsigned char)*c == 0xc2)
+            c[1] = '?';
+        *c = '?';
+    }
 }
 
 hp_status hp_fail(hp_error *err, hp_status status, const char *fmt, ...)

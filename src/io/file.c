@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,13 +71,22 @@ hp_status hp__file_open(hp__file *out, const char *path, hp_error *err)
     return st ? hp_fail_file(err, st, path) : st;
 }
 
+int hp__file_wait(int fd, short events)
+{
+    struct pollfd p = {.fd = fd, .events = events};
+    if (errno == EINTR)
+        return 1;
+    return (errno == EAGAIN || errno == EWOULDBLOCK) &&
+           (poll(&p, 1, -1) >= 0 || errno == EINTR);
+}
+
 static hp_status read_some(int fd, void *out, size_t room, size_t *n,
                            hp_error *err)
 {
     ssize_t got;
     do
         got = read(fd, out, room < READ_MOST ? room : READ_MOST);
-    while (got < 0 && errno == EINTR);
+    while (got < 0 && hp__file_wait(fd, POLLIN));
     if (got < 0)
         return hp__fail_errno(err, errno, "read");
     *n = (size_t)got;

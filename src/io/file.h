@@ -22,6 +22,11 @@ typedef struct hp__file {
 /* "cannot WHAT: REASON" with HP_IO and the text of `number` (an errno). */
 hp_status hp__fail_errno(hp_error *err, int number, const char *what);
 
+/* After a failed read or write, with its errno: 1 when it is to be tried again,
+ * having waited for a descriptor that would block. `events`: POLLIN, POLLOUT.
+ */
+int hp__file_wait(int fd, short events);
+
 /* Opens a regular file (through symbolic links); anything else is HP_IO. */
 HP_CHECKED
 hp_status hp__file_open(hp__file *out, const char *path, hp_error *err);

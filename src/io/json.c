@@ -175,7 +175,7 @@ static hp_status fail_kind(const hp__node *n, const char *key,
     char shown[HP__SHORT];
     switch (hp__node_kind(n)) {
     case HP__NUMBER:
-        return hp_fail(err, HP_FORMAT, "key '%s' is %.17g: not %s", key,
+        return hp_fail(err, HP_FORMAT, "key '%s' is %.15g: not %s", key,
                        n->valuedouble, wanted);
     case HP__STRING:
         return hp_fail(err, HP_FORMAT, "key '%s' is \"%s\": not %s", key,
@@ -203,7 +203,7 @@ static hp_status read_u32(uint32_t *out, const hp__node *n, const char *key,
         return fail_kind(n, key, "a whole number", err);
     if (!n->valueint)
         return hp_fail(err, HP_FORMAT,
-                       "key '%s' is %.17g, written with a fraction or an "
+                       "key '%s' is %.15g, written with a fraction or an "
                        "exponent: not a whole number",
                        key, n->valuedouble);
     if (n->valuedouble < 0 || n->valuedouble > (double)UINT32_MAX)

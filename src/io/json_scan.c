@@ -11,11 +11,12 @@
 #include <string.h>
 
 typedef struct key {
-    uint64_t hash;
-    hp__span span;
+    uint64_t hash;  /* of the decoded text */
+    const char *at; /* past its opening quote */
 } key;
 
-/* The decoded bytes of a string one after the other; -1 at its end. */
+/* The decoded bytes of a string one after the other; -1 at its end, which is
+ * `end` or, where that is NULL, the closing quote. */
 typedef struct reader {
     const char *at, *end;
     char held[4];
@@ -58,7 +59,7 @@ static void read_escape(reader *r)
 static int read_byte(reader *r)
 {
     if (r->i == r->n) {
-        if (r->at == r->end)
+        if (r->end ? r->at == r->end : *r->at == '"')
             return -1;
         if (*r->at != '\\')
             return (unsigned char)*r->at++;
@@ -67,13 +68,17 @@ static int read_byte(reader *r)
     return (unsigned char)r->held[r->i++];
 }
 
-size_t hp__scan_decode(char *out, size_t room, hp__span string)
+static size_t decode(char *out, size_t room, reader r)
 {
-    reader r = reader_of(string);
     size_t n = 0;
     for (int c; n < room && (c = read_byte(&r)) >= 0; n++)
         out[n] = (char)c;
     return n;
+}
+
+size_t hp__scan_decode(char *out, size_t room, hp__span string)
+{
+    return decode(out, room, reader_of(string));
 }
 
 const char *hp__scan_shorten(char out[HP__SHORT], hp__span string)
@@ -83,9 +88,9 @@ const char *hp__scan_shorten(char out[HP__SHORT], hp__span string)
     return hp__shorten(out, start, n);
 }
 
-static int compare_spans(hp__span a, hp__span b)
+static int compare_texts(const char *a, const char *b)
 {
-    reader x = reader_of(a), y = reader_of(b);
+    reader x = {.at = a}, y = {.at = b};
     int c, d;
     do {
         c = read_byte(&x);
@@ -120,7 +125,7 @@ static hp_status push_key(hp__scan *s, hp_error *err)
 {
     if (s->trusted)
         return HP_OK;
-    key k = {0xcbf29ce484222325, s->key}; /* FNV-1a */
+    key k = {0xcbf29ce484222325, s->key.at}; /* FNV-1a */
     reader r = reader_of(s->key);
     for (int c; (c = read_byte(&r)) >= 0;)
         k.hash = (k.hash ^ (unsigned)c) * 0x100000001b3;
@@ -136,7 +141,7 @@ static int compare_keys(const void *a, const void *b)
     const key *x = a, *y = b;
     if (x->hash != y->hash)
         return x->hash < y->hash ? -1 : 1;
-    return compare_spans(x->span, y->span);
+    return compare_texts(x->at, y->at);
 }
 
 static hp_status check_unique(hp__scan *s, size_t base, hp_error *err)
@@ -148,9 +153,11 @@ static hp_status check_unique(hp__scan *s, size_t base, hp_error *err)
     qsort(keys, n, sizeof *keys, compare_keys);
     for (size_t i = 1; i < n; i++) {
         if (compare_keys(&keys[i - 1], &keys[i]) == 0) {
-            char name[HP__SHORT];
+            char name[HP__SHORT], start[HP__SHORT];
+            size_t len =
+                decode(start, sizeof start, (reader){.at = keys[i].at});
             return hp_fail(err, HP_FORMAT, "%s: duplicate key '%s'", s->name,
-                           hp__scan_shorten(name, keys[i].span));
+                           hp__shorten(name, start, len));
         }
     }
     return HP_OK;

@@ -27,23 +27,13 @@ struct hp__output {
     hp_error why;
 };
 
-/* A full pipe of a non-blocking descriptor is waited for. */
-static int can_retry(int fd)
-{
-    struct pollfd p = {.fd = fd, .events = POLLOUT};
-    if (errno == EINTR)
-        return 1;
-    return (errno == EAGAIN || errno == EWOULDBLOCK) &&
-           (poll(&p, 1, -1) >= 0 || errno == EINTR);
-}
-
 hp_status hp__write_all(int fd, const void *bytes, size_t n, const char *name,
                         hp_error *err)
 {
     const char *from = bytes;
     while (n) {
         ssize_t put = write(fd, from, n < WRITE_MOST ? n : WRITE_MOST);
-        if (put < 0 && can_retry(fd))
+        if (put < 0 && hp__file_wait(fd, POLLOUT))
             continue;
         if (put < 0) {
             hp_status st = hp__fail_errno(err, errno, "write");

@@ -120,6 +120,8 @@ static hp_status fail_entry(const entry *e, hp_error *err, const char *what)
 static hp_status read_dtype(entry *e, const hp__scan *s, hp_error *err)
 {
     char name[HP__SHORT], dtype[HP__SHORT];
+    if (e->type)
+        return fail_entry(e, err, "dtype stands there twice");
     if (s->token != 's')
         return fail_entry(e, err, "dtype is not a string");
     for (size_t i = 0; i < sizeof dtypes / sizeof *dtypes; i++) {
@@ -154,6 +156,8 @@ static hp_status read_integer(uint64_t *out, const entry *e, const hp__scan *s,
 static hp_status read_shape(entry *e, sink *to, hp__scan *s, hp_error *err)
 {
     int more = 1;
+    if (e->has_shape)
+        return fail_entry(e, err, "shape stands there twice");
     if (s->token != '[')
         return fail_entry(e, err, "shape is not an array");
     hp_status st = hp__scan_open(s, '[', err);
@@ -178,6 +182,8 @@ static hp_status read_range(entry *e, hp__scan *s, hp_error *err)
     uint64_t value[2] = {0, 0};
     size_t n = 0;
     int more = 1;
+    if (e->has_range)
+        return fail_entry(e, err, "data_offsets stands there twice");
     if (s->token != '[')
         return fail_entry(e, err, "data_offsets is not an array");
     hp_status st = hp__scan_open(s, '[', err);
@@ -358,8 +364,8 @@ static hp_status check_layout(const hp_tensor *t, size_t n, uint64_t data_size,
     }
     if (at != data_size)
         return hp_fail(err, HP_FORMAT,
-                       "%llu bytes after the last tensor belong to none",
-                       (ull)(data_size - at));
+                       "the last tensor ends at %llu of %llu bytes of data",
+                       (ull)at, (ull)data_size);
     return HP_OK;
 }
 
