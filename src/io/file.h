@@ -62,6 +62,10 @@ int hp__file_exists(const char *folder, const char *name);
 typedef struct hp__output hp__output;
 HP_CHECKED
 hp_status hp__output_open(hp__output **out, const char *path, hp_error *err);
+/* Room on the disk for `n` bytes, so that a full disk is known at once; a file
+ * system that cannot do that is fine. */
+HP_CHECKED
+hp_status hp__output_reserve(hp__output *o, uint64_t n, hp_error *err);
 HP_CHECKED
 hp_status hp__output_write(hp__output *o, const void *bytes, size_t n,
                            hp_error *err);

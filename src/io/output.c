@@ -146,6 +146,22 @@ static hp_status keep_failure(hp__output *o, hp_status st, const hp_error *why,
     return o->failed;
 }
 
+hp_status hp__output_reserve(hp__output *o, uint64_t n, hp_error *err)
+{
+    hp_error why = {0};
+    int number = 0;
+    if (o->failed)
+        return keep_failure(o, o->failed, &why, err);
+    do
+        number = n && n <= INT64_MAX ? posix_fallocate(o->fd, 0, (off_t)n) : 0;
+    while (number == EINTR);
+    if (!number || number == EINVAL || number == EOPNOTSUPP)
+        return HP_OK;
+    hp_status st = hp__fail_errno(&why, number, "write");
+    hp_fail_file(&why, st, o->path);
+    return keep_failure(o, st, &why, err);
+}
+
 hp_status hp__output_write(hp__output *o, const void *bytes, size_t n,
                            hp_error *err)
 {
