@@ -24,7 +24,8 @@ typedef struct hp_rewrite_options {
     hp_progress progress; /* unit: bytes of the output */
 } hp_rewrite_options;
 
-/* Bands of one tensor that were changed: zeroed or cut. */
+/* Bands of one tensor that were changed: zeroed or cut. Adjacent heads make
+ * one band; bands are in order and do not overlap. */
 typedef struct hp_change {
     const hp_tensor *tensor;
     unsigned axis;
@@ -39,15 +40,33 @@ typedef struct hp_written {
     const char *sha256; /* 64 hex digits */
 } hp_written;
 
+/*
+ * Whether `o->out` can be written for this model, before any long work: the
+ * same errors as hp_rewrite_begin, which checks again. A folder is replaced
+ * only when it is a model or output folder (config.json, headprune.json or a
+ * .safetensors file in it) without folders inside, and is neither the working
+ * folder nor one that the input is read from. An empty folder counts as new; a
+ * symbolic link to a folder stands for that folder, and one in place of
+ * X.safetensors is itself replaced, not what it points to.
+ */
+HP_CHECKED
+hp_status hp_rewrite_check(const hp_model *m, const hp_rewrite_options *o,
+                           hp_error *err);
+
 /* A rewrite that is written and on disk under temporary names, or finished. */
 typedef struct hp_rewrite hp_rewrite;
 
 /*
  * Writes everything under temporary names, fsynced. Nothing can be seen at
  * `out` until hp_rewrite_commit; hp_rewrite_free before it leaves no trace.
- * With "-" the bytes go to standard output here. HP_IO: the output exists and
- * `replace` is 0, is the input itself, or cannot be written; HP_INVALID: a
- * sharded checkpoint into one file.
+ * With "-" the bytes go to standard output here. A folder gets the weights
+ * (model.safetensors, or the shards and model.safetensors.index.json), the
+ * config.json that was used, and the small files of the input's folder
+ * (docs/documents.md says which). The model is borrowed until
+ * hp_rewrite_free. HP_IO: the output exists and `replace` is 0, is the input
+ * itself, or cannot be written; HP_INVALID: a sharded checkpoint into one
+ * file, or a head of the plan that the model does not have; HP_CANCELLED:
+ * `progress` said so.
  */
 HP_CHECKED
 hp_status hp_rewrite_begin(hp_rewrite **out, const hp_model *m,
@@ -59,12 +78,13 @@ const hp_change *hp_rewrite_change(const hp_rewrite *r, size_t i);
 size_t hp_rewrite_n_written(const hp_rewrite *r);
 const hp_written *hp_rewrite_written(const hp_rewrite *r, size_t i);
 /* Adds a small file to the output folder (the report), under its final name
- * `name`; for X.safetensors it lies beside that file. */
+ * `name`; for X.safetensors it lies beside that file, for "-" it is
+ * HP_INVALID. It is not among hp_rewrite_written. */
 HP_CHECKED
 hp_status hp_rewrite_add(hp_rewrite *r, const char *name, const char *bytes,
                          size_t len, hp_error *err);
 /* Moves the output into place: a new folder or file appears whole, or the old
- * one stays. */
+ * one stays. HP_IO too when the input was changed meanwhile. */
 HP_CHECKED
 hp_status hp_rewrite_commit(hp_rewrite *r, hp_error *err);
 void hp_rewrite_free(hp_rewrite *r); /* NULL is fine */

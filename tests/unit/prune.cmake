@@ -1,6 +1,12 @@
 # Tiny checkpoints for tests: target_link_libraries(test_X PRIVATE fixture).
-add_library(fixture STATIC support/fixture.c)
+add_library(fixture STATIC support/fixture.c support/job.c)
 set_target_properties(fixture PROPERTIES C_STANDARD 11 C_EXTENSIONS OFF)
 target_compile_definitions(fixture PRIVATE _POSIX_C_SOURCE=200809L)
 target_include_directories(fixture PUBLIC support)
-target_link_libraries(fixture PRIVATE PkgConfig::CMOCKA headprune_build_flags)
+target_link_libraries(fixture PRIVATE libheadprune PkgConfig::CMOCKA
+  headprune_build_flags)
+
+foreach(name rewrite zeroed)
+  hp_unit(${name})
+  target_link_libraries(test_${name} PRIVATE fixture)
+endforeach()

@@ -1,0 +1,23 @@
+#ifndef HEADPRUNE_PRUNE_PLAN_MASK_H
+#define HEADPRUNE_PRUNE_PLAN_MASK_H
+
+#include "headprune/plan.h"
+
+/*
+ * The number of the head with that id, SIZE_MAX when there is none. The search
+ * goes on at *at, one after the last hit: ids that are asked for in the order
+ * of the table are found at once.
+ */
+size_t hp__head_find(const hp_head *heads, size_t n, const char *id,
+                     size_t *at);
+
+/*
+ * The pruned heads of a plan as a mask over the heads of `m`
+ * [hp_model_n_heads], matched by id: a plan may come from a document.
+ * HP_INVALID names a head that `m` does not have.
+ */
+HP_CHECKED
+hp_status hp__plan_mask(unsigned char *mask, const hp_plan *p,
+                        const hp_model *m, hp_error *err);
+
+#endif

@@ -1,0 +1,222 @@
+/* The life of a rewrite: check, begin, add, commit, free. */
+#include "prune/plan_mask.h"
+#include "prune/rewriting.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static hp_status check(hp__place *out, hp__arena *a, const hp_model *m,
+                       const hp_rewrite_options *o, hp_error *err)
+{
+    const hp_checkpoint *c = hp_model_checkpoint(m);
+    size_t n = hp_checkpoint_n_shards(c);
+    hp_status st = hp__place_find(out, a, c, o->out, o->replace, err);
+    if (!st && out->kind != HP__PLACE_FOLDER && n > 1) {
+        st = hp_fail(err, HP_INVALID,
+                     "a checkpoint of %zu files does not go into one", n);
+        return hp_fail_hint(err, st, "give a folder with -o");
+    }
+    return st;
+}
+
+hp_status hp_rewrite_check(const hp_model *m, const hp_rewrite_options *o,
+                           hp_error *err)
+{
+    hp__arena a = {0};
+    hp__place place;
+    hp_status st = check(&place, &a, m, o, err);
+    hp__arena_clear(&a);
+    return st;
+}
+
+/* The changes of the plan's heads, by the model's numbers. */
+static hp_status find_changes(hp_rewrite *r, const hp_plan *p,
+                              const hp__form *form, hp_error *err)
+{
+    unsigned char *mask = NULL;
+    hp_status st = hp__new(&mask, hp_model_n_heads(r->model), 1, err);
+    if (!st)
+        st = hp__plan_mask(mask, p, r->model, err);
+    if (!st)
+        st = form->changes(&r->changes, &r->arena, r->model, mask, err);
+    free(mask);
+    return st;
+}
+
+hp_status hp_rewrite_begin(hp_rewrite **out, const hp_model *m,
+                           const hp_plan *p, const hp_rewrite_options *o,
+                           hp_error *err)
+{
+    hp_rewrite *r = NULL;
+    const hp__form *form = hp__form_find(o->emit);
+    *out = NULL;
+    hp_status st = form ? hp__new(&r, 1, sizeof *r, err)
+                        : hp_fail(err, HP_INVALID, "no such output form");
+    if (st)
+        return st;
+    r->model = m;
+    r->checkpoint = hp_model_checkpoint(m);
+    r->progress = o->progress;
+    st = check(&r->place, &r->arena, m, o, err);
+    if (!st)
+        st = find_changes(r, p, form, err);
+    if (!st && r->place.kind == HP__PLACE_FOLDER)
+        st = hp__place_open(&r->place, &r->arena, err);
+    if (!st)
+        st = hp__copy_all(r, err);
+    if (st)
+        hp_rewrite_free(r);
+    else
+        *out = r;
+    return st;
+}
+
+size_t hp_rewrite_n_changes(const hp_rewrite *r)
+{
+    return r->changes.n;
+}
+
+const hp_change *hp_rewrite_change(const hp_rewrite *r, size_t i)
+{
+    return &r->changes.list[i];
+}
+
+size_t hp_rewrite_n_written(const hp_rewrite *r)
+{
+    return r->n_written;
+}
+
+const hp_written *hp_rewrite_written(const hp_rewrite *r, size_t i)
+{
+    return &r->written[i];
+}
+
+/* ---- files that are added ---- */
+
+static hp_status write_small(hp__output **out, const char *path,
+                             const char *bytes, size_t len, hp_error *err)
+{
+    hp_status st = hp__output_open(out, path, err);
+    if (!st)
+        st = hp__output_write(*out, bytes, len, err);
+    return st ? st : hp__output_sync(*out, err);
+}
+
+static hp_status check_beside(const hp_rewrite *r, const char *path,
+                              hp_error *err)
+{
+    struct stat s;
+    if (lstat(path, &s) != 0)
+        return HP_OK;
+    if (hp_checkpoint_has_file(r->checkpoint, path))
+        return hp_fail_file(err, hp_fail(err, HP_IO, "is a file of the input"),
+                            path);
+    if (r->place.replace)
+        return HP_OK;
+    hp_status st = hp_fail(err, HP_IO, "output exists");
+    hp_fail_hint(err, st, "-f replaces it");
+    return hp_fail_file(err, st, path);
+}
+
+static hp_status add_beside(hp_rewrite *r, const char *name, const char *bytes,
+                            size_t len, hp_error *err)
+{
+    hp__beside *b;
+    const char *path;
+    hp_status st = hp__arena_alloc(&b, &r->arena, 1, sizeof *b, err);
+    if (!st)
+        st = hp__arena_printf(&path, &r->arena, err, "%s/%s", r->place.parent,
+                              name);
+    if (!st && strcmp(name, r->place.name) == 0)
+        st = hp_fail(err, HP_INVALID, "'%s' is the output itself", name);
+    if (!st)
+        st = check_beside(r, path, err);
+    if (st)
+        return st;
+    b->next = r->beside;
+    r->beside = b;
+    return write_small(&b->file, path, bytes, len, err);
+}
+
+static hp_status add_inside(hp_rewrite *r, const char *name, const char *bytes,
+                            size_t len, hp_error *err)
+{
+    const char *path;
+    hp__output *file = NULL;
+    for (size_t i = 0; i < r->n_written; i++)
+        if (strcmp(r->written[i].file, name) == 0)
+            return hp_fail(err, HP_INVALID, "'%s' is one of the model's files",
+                           name);
+    hp_status st =
+        hp__arena_printf(&path, &r->arena, err, "%s/%s", r->place.temp, name);
+    if (!st)
+        st = write_small(&file, path, bytes, len, err);
+    if (!st)
+        st = hp__output_commit(file, err);
+    hp__output_abandon(file);
+    return st;
+}
+
+hp_status hp_rewrite_add(hp_rewrite *r, const char *name, const char *bytes,
+                         size_t len, hp_error *err)
+{
+    if (r->place.kind == HP__PLACE_STREAM)
+        return hp_fail(err, HP_INVALID,
+                       "no place for '%s' beside standard output", name);
+    if (!*name || strchr(name, '/') || strcmp(name, ".") == 0 ||
+        strcmp(name, "..") == 0)
+        return hp_fail(err, HP_INVALID, "'%s' is not a plain file name", name);
+    return r->place.kind == HP__PLACE_FILE
+               ? add_beside(r, name, bytes, len, err)
+               : add_inside(r, name, bytes, len, err);
+}
+
+/* ---- the end ---- */
+
+/* The weights last: what lies beside them is there when they appear. */
+static hp_status commit_file(hp_rewrite *r, hp_error *err)
+{
+    struct stat s;
+    if (!r->place.replace && lstat(r->place.path, &s) == 0) {
+        hp_status st = hp_fail(err, HP_IO, "output exists");
+        hp_fail_hint(err, st, "-f replaces it");
+        return hp_fail_file(err, st, r->place.path);
+    }
+    for (hp__beside *b = r->beside; b; b = b->next) {
+        hp_status st = hp__output_commit(b->file, err);
+        if (st)
+            return st;
+    }
+    return hp__output_commit(r->file, err);
+}
+
+hp_status hp_rewrite_commit(hp_rewrite *r, hp_error *err)
+{
+    hp_status st = hp_checkpoint_unchanged(r->checkpoint, err);
+    if (st)
+        return st;
+    switch (r->place.kind) {
+    case HP__PLACE_FILE:
+        return commit_file(r, err);
+    case HP__PLACE_FOLDER:
+        return hp__place_commit(&r->place, r->checkpoint, err);
+    case HP__PLACE_STREAM:
+        break;
+    }
+    return HP_OK;
+}
+
+void hp_rewrite_free(hp_rewrite *r)
+{
+    if (!r)
+        return;
+    for (hp__beside *b = r->beside; b; b = b->next)
+        hp__output_abandon(b->file);
+    hp__output_abandon(r->file);
+    hp__place_abandon(&r->place);
+    free(r->chunk);
+    hp__arena_clear(&r->arena);
+    free(r);
+}
