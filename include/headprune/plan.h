@@ -22,11 +22,15 @@ typedef struct hp_policy {
 } hp_policy;
 
 /* Self-contained like hp_scores. A plan made from a list of heads has no
- * method: `method` is "" and `values` and `rank` are NULL. */
+ * method: `method` is "" and `values` and `rank` are NULL. A plan that was read
+ * from a document knows scores and ranks of the pruned heads only: the others
+ * have NaN and UINT32_MAX. */
 typedef struct hp_plan {
     hp_model_info model;
     const char *method, *unit;
     int prunes_highest;
+    int has_seed;
+    uint64_t seed;    /* of random */
     hp_policy policy; /* `protect` is the plan's own copy */
     size_t n_heads, n_pruned;
     const hp_head *heads;        /* [n_heads] */

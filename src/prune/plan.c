@@ -1,6 +1,7 @@
 /* Which heads go: in rank order, past those that the policy holds back. */
 #include "headprune/plan.h"
 #include "model/info.h"
+#include "prune/plan_mask.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -184,6 +185,8 @@ static hp_status describe(hp_plan *p, hp__arena *a, const hp_scores *s,
                           const hp_policy *policy, hp_error *err)
 {
     p->prunes_highest = s->prunes_highest;
+    p->has_seed = s->has_seed;
+    p->seed = s->seed;
     p->policy = *policy;
     p->policy.protect = NULL;
     p->n_heads = s->n_heads;
@@ -307,22 +310,13 @@ static hp_status check_present(const hp_plan *p, const hp_model *m,
 {
     const hp_head *heads = hp_model_heads(m);
     size_t n = hp_model_n_heads(m), at = 0;
-    /* Both tables are in model order: the search goes on where it ended, and
-     * once around. */
-    for (size_t i = 0; i < p->n_heads; i++) {
-        if (!p->pruned[i])
-            continue;
-        size_t tried = 0;
-        while (tried < n && strcmp(heads[at].id, p->heads[i].id) != 0) {
-            at = at + 1 < n ? at + 1 : 0;
-            tried++;
-        }
-        if (tried == n)
+    for (size_t i = 0; i < p->n_heads; i++)
+        if (p->pruned[i] &&
+            hp__head_find(heads, n, p->heads[i].id, &at) == SIZE_MAX)
             return hp_fail(err, HP_INVALID,
                            "the plan prunes head %s, which the model does not "
                            "have",
                            p->heads[i].id);
-    }
     return HP_OK;
 }
 

@@ -1,0 +1,34 @@
+#ifndef HEADPRUNE_PRUNE_DOCUMENT_PARTS_H
+#define HEADPRUNE_PRUNE_DOCUMENT_PARTS_H
+
+#include "headprune/document.h"
+#include "io/emit_json.h"
+
+/* Pieces that the documents share. */
+
+#define HP__SCORES_SCHEMA "headprune.scores/1"
+#define HP__PLAN_SCHEMA   "headprune.plan/1"
+#define HP__REPORT_SCHEMA "headprune.report/1"
+
+/* The rank of a head that a plan's document does not tell. */
+#define HP__NO_RANK UINT32_MAX
+
+/* From the opening brace to the model. HP_INVALID: SOURCE_DATE_EPOCH is not a
+ * number of seconds. */
+HP_CHECKED
+hp_status hp__document_start(hp__emitter *e, const char *schema,
+                             const hp_model_info *model, hp_error *err);
+
+/* "calibration"; NULL: null. */
+void hp__document_calibration(hp__emitter *e, const hp_calibration_info *c);
+
+/* Members of a head's object, up to rank; opens the object, which the caller
+ * closes. */
+void hp__document_head(hp__emitter *e, const hp_head *h, double score,
+                       uint32_t rank);
+
+/* From "method" to "blocks": a plan without its model. */
+HP_CHECKED
+hp_status hp__document_plan(hp__emitter *e, const hp_plan *p, hp_error *err);
+
+#endif

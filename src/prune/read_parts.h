@@ -1,0 +1,48 @@
+#ifndef HEADPRUNE_PRUNE_READ_PARTS_H
+#define HEADPRUNE_PRUNE_READ_PARTS_H
+
+#include "base/arena.h"
+#include "headprune/plan.h"
+#include "io/json.h"
+
+/* Pieces of documents, read. Text is copied into the arena. */
+
+/* Size limit of a document: about 400,000 heads. */
+#define HP__DOCUMENT_MOST ((size_t)64 << 20)
+
+/* HP_FORMAT unless the schema is `wanted`, or `also` (NULL: no other). */
+HP_CHECKED
+hp_status hp__read_schema(const hp__node *root, const char *wanted,
+                          const char *also, hp_error *err);
+HP_CHECKED
+hp_status hp__read_model(hp_model_info *out, hp__arena *a, const hp__node *root,
+                         hp_error *err);
+
+typedef struct hp__read_method {
+    const char *name, *unit;
+    int prunes_highest, has_seed;
+    uint64_t seed;
+} hp__read_method;
+HP_CHECKED
+hp_status hp__read_method_of(hp__read_method *out, hp__arena *a,
+                             const hp__node *root, hp_error *err);
+
+/* A member that must be an array. */
+HP_CHECKED
+hp_status hp__read_array(const hp__node **out, const hp__node *object,
+                         const char *key, hp_error *err);
+/* id, block, name, layer and head of an object; not checked. */
+HP_CHECKED
+hp_status hp__read_head(hp_head *out, hp__arena *a, const hp__node *n,
+                        hp_error *err);
+/* HP_FORMAT unless heads are in model order and ids unique and of their form.
+ */
+HP_CHECKED
+hp_status hp__check_heads(const hp_head *heads, size_t n, hp_error *err);
+/* The number behind the last colon of an id; 0: there is none. */
+int hp__head_of_id(uint32_t *out, const char *id);
+
+/* Puts where it happened in front of a message: "heads[3]: ...". */
+hp_status hp__within(hp_error *err, hp_status st, const char *array, size_t i);
+
+#endif
