@@ -8,8 +8,8 @@
 
 static int compare_names(const void *a, const void *b)
 {
-    const hp_tensor *const *x = a, *const *y = b;
-    return strcmp((*x)->name, (*y)->name);
+    const hp__named *x = a, *y = b;
+    return strcmp(x->name, y->name);
 }
 
 /* Sorted, not hashed: a file can be made so that all its names collide. */
@@ -18,9 +18,9 @@ const hp_tensor *hp_checkpoint_find(const hp_checkpoint *c, const char *name)
     size_t from = 0, to = c->n_tensors;
     while (from < to) {
         size_t middle = from + (to - from) / 2;
-        int order = strcmp(name, c->by_name[middle]->name);
+        int order = strcmp(name, c->by_name[middle].name);
         if (!order)
-            return c->by_name[middle];
+            return c->by_name[middle].tensor;
         if (order < 0)
             to = middle;
         else
@@ -48,11 +48,12 @@ hp_status hp__checkpoint_sort_names(hp_checkpoint *c, hp_error *err)
     if (st)
         return st;
     for (size_t i = 0; i < c->n_tensors; i++)
-        c->by_name[i] = &c->tensors[i];
+        c->by_name[i] = (hp__named){c->tensors[i].name, &c->tensors[i]};
     qsort(c->by_name, c->n_tensors, sizeof *c->by_name, compare_names);
     for (size_t i = 1; i < c->n_tensors; i++)
         if (compare_names(&c->by_name[i - 1], &c->by_name[i]) == 0)
-            return fail_twice(c, c->by_name[i - 1], c->by_name[i], err);
+            return fail_twice(c, c->by_name[i - 1].tensor, c->by_name[i].tensor,
+                              err);
     return HP_OK;
 }
 

@@ -32,40 +32,36 @@ static hp_status read_header(hp_checkpoint *c, size_t i, char **header,
     return st ? st : hp__file_read(f, 0, *header, 8 + *len, err);
 }
 
-typedef struct part {
-    hp_tensor *tensors;
-    size_t n;
-} part;
-
 /* Reads and judges the header of an open shard, and adds it to the hash. */
-static hp_status load_shard(hp_checkpoint *c, size_t i, part *p,
+static hp_status load_shard(hp_checkpoint *c, size_t i, hp__tensors *p,
                             hp__sha256 *hash, hp_error *err)
 {
     char *header = NULL;
     size_t len = 0;
     hp_status st = read_header(c, i, &header, &len, err);
     if (!st)
-        st = hp__safetensors_tensors(&p->tensors, &p->n, &c->arena, header + 8,
-                                     len, c->files[i].size, err);
+        st = hp__safetensors_tensors(p, &c->arena, header + 8, len,
+                                     c->files[i].size, err);
     if (!st) {
         hp__sha256_add(hash, header, 8 + len);
         c->shards[i].data_offset = 8 + len;
         c->shards[i].size = c->files[i].size;
         for (size_t k = 0; k < p->n; k++)
-            p->tensors[k].shard = (uint32_t)i;
+            p->list[k].shard = (uint32_t)i;
     }
     free(header);
     return st ? hp_fail_file(err, st, hp__checkpoint_shown(&c->shards[i])) : st;
 }
 
-static hp_status join_parts(hp_checkpoint *c, const part *parts, hp_error *err)
+static hp_status join_parts(hp_checkpoint *c, const hp__tensors *parts,
+                            hp_error *err)
 {
     for (size_t i = 0; i < c->n_shards; i++)
         c->n_tensors += parts[i].n;
     if (c->n_tensors > UINT32_MAX - 1)
         return hp_fail(err, HP_UNSUPPORTED, "%zu tensors", c->n_tensors);
     if (c->n_shards == 1) {
-        c->tensors = parts[0].tensors;
+        c->tensors = parts[0].list;
         return HP_OK;
     }
     hp_status st = hp__arena_alloc(&c->tensors, &c->arena, c->n_tensors,
@@ -73,14 +69,14 @@ static hp_status join_parts(hp_checkpoint *c, const part *parts, hp_error *err)
     size_t at = 0;
     for (size_t i = 0; !st && i < c->n_shards; at += parts[i++].n)
         if (parts[i].n)
-            memcpy(c->tensors + at, parts[i].tensors,
+            memcpy(c->tensors + at, parts[i].list,
                    parts[i].n * sizeof *c->tensors);
     return st;
 }
 
 static hp_status load_shards(hp_checkpoint *c, hp_error *err)
 {
-    part *parts = NULL;
+    hp__tensors *parts = NULL;
     hp__sha256 hash;
     hp__sha256_init(&hash);
     hp_status st = hp__new(&parts, c->n_shards, sizeof *parts, err);

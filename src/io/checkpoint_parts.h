@@ -5,6 +5,11 @@
 #include "headprune/checkpoint.h"
 #include "io/file.h"
 
+typedef struct hp__named {
+    const char *name;
+    const hp_tensor *tensor;
+} hp__named;
+
 /* What stands behind hp_checkpoint, for the files that fill and read it. */
 struct hp_checkpoint {
     hp__arena arena;
@@ -19,7 +24,7 @@ struct hp_checkpoint {
     hp__file *files; /* [n_shards], fd -1 before it is opened */
     size_t n_tensors;
     hp_tensor *tensors;
-    const hp_tensor **by_name; /* [n_tensors] */
+    hp__named *by_name; /* [n_tensors] */
 };
 
 /* Name of a shard for hp_fail_file. */

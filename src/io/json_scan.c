@@ -16,9 +16,10 @@ typedef struct key {
 } key;
 
 /* The decoded bytes of a string one after the other; -1 at its end, which is
- * `end` or, where that is NULL, the closing quote. */
+ * `end` or the closing quote. */
 typedef struct reader {
     const char *at, *end;
+    int to_quote;
     char held[4];
     size_t n, i;
 } reader;
@@ -59,7 +60,7 @@ static void read_escape(reader *r)
 static int read_byte(reader *r)
 {
     if (r->i == r->n) {
-        if (r->end ? r->at == r->end : *r->at == '"')
+        if (r->to_quote ? *r->at == '"' : r->at == r->end)
             return -1;
         if (*r->at != '\\')
             return (unsigned char)*r->at++;
@@ -90,7 +91,7 @@ const char *hp__scan_shorten(char out[HP__SHORT], hp__span string)
 
 static int compare_texts(const char *a, const char *b)
 {
-    reader x = {.at = a}, y = {.at = b};
+    reader x = {.at = a, .to_quote = 1}, y = {.at = b, .to_quote = 1};
     int c, d;
     do {
         c = read_byte(&x);
@@ -154,8 +155,8 @@ static hp_status check_unique(hp__scan *s, size_t base, hp_error *err)
     for (size_t i = 1; i < n; i++) {
         if (compare_keys(&keys[i - 1], &keys[i]) == 0) {
             char name[HP__SHORT], start[HP__SHORT];
-            size_t len =
-                decode(start, sizeof start, (reader){.at = keys[i].at});
+            size_t len = decode(start, sizeof start,
+                                (reader){.at = keys[i].at, .to_quote = 1});
             return hp_fail(err, HP_FORMAT, "%s: duplicate key '%s'", s->name,
                            hp__shorten(name, start, len));
         }

@@ -113,8 +113,9 @@ typedef struct entry {
 static hp_status fail_entry(const entry *e, hp_error *err, const char *what)
 {
     char name[HP__SHORT];
-    return hp_fail(err, HP_FORMAT, "tensor '%s': %s",
-                   hp__scan_shorten(name, e->name), what);
+    hp_fail(err, HP_FORMAT, "tensor '%s': %s", hp__scan_shorten(name, e->name),
+            what);
+    return HP_FORMAT;
 }
 
 static hp_status read_dtype(entry *e, const hp__scan *s, hp_error *err)
@@ -354,13 +355,13 @@ static hp_status check_layout(const hp_tensor *t, size_t n, uint64_t data_size,
                            "before ends at %llu (%s)",
                            hp__shorten_text(name, t[i].name), (ull)t[i].offset,
                            (ull)at, t[i].offset < at ? "overlap" : "hole");
-        if (t[i].size > data_size - at)
+        at += t[i].size;
+        if (at > data_size)
             return hp_fail(err, HP_FORMAT,
                            "truncated: tensor '%s' ends at %llu of %llu bytes "
                            "of data",
-                           hp__shorten_text(name, t[i].name),
-                           (ull)(at + t[i].size), (ull)data_size);
-        at += t[i].size;
+                           hp__shorten_text(name, t[i].name), (ull)at,
+                           (ull)data_size);
     }
     if (at != data_size)
         return hp_fail(err, HP_FORMAT,
@@ -369,7 +370,7 @@ static hp_status check_layout(const hp_tensor *t, size_t n, uint64_t data_size,
     return HP_OK;
 }
 
-hp_status hp__safetensors_tensors(hp_tensor **out, size_t *n, hp__arena *a,
+hp_status hp__safetensors_tensors(hp__tensors *out, hp__arena *a,
                                   const char *header, size_t len,
                                   uint64_t file_size, hp_error *err)
 {
@@ -391,7 +392,6 @@ hp_status hp__safetensors_tensors(hp_tensor **out, size_t *n, hp__arena *a,
         return st;
     for (size_t i = 0; i < to.n_tensors; i++)
         to.tensors[i].offset += PREFIX + len;
-    *out = to.tensors;
-    *n = to.n_tensors;
+    *out = (hp__tensors){to.tensors, to.n_tensors};
     return HP_OK;
 }

@@ -15,13 +15,18 @@ enum { HP__SAFETENSORS_START = 64 };
 HP_CHECKED
 hp_status hp__safetensors_length(size_t *out, const char *start,
                                  uint64_t file_size, hp_error *err);
+typedef struct hp__tensors {
+    hp_tensor *list;
+    size_t n;
+} hp__tensors;
+
 /*
  * The tensors of a header in the order of their bytes, names and dims in the
  * arena; offsets count from the start of the file. All of `file_size` bytes
  * must be accounted for. `shard` is left 0.
  */
 HP_CHECKED
-hp_status hp__safetensors_tensors(hp_tensor **out, size_t *n, hp__arena *a,
+hp_status hp__safetensors_tensors(hp__tensors *out, hp__arena *a,
                                   const char *header, size_t len,
                                   uint64_t file_size, hp_error *err);
 

@@ -1,0 +1,7 @@
+hp_unit(safetensors)
+hp_unit(json)
+hp_unit(emit_json)
+hp_unit(zio)
+target_link_libraries(test_zio PRIVATE fixture)
+hp_unit(file)
+target_link_libraries(test_file PRIVATE fixture)
