@@ -41,7 +41,7 @@ hp_status hp__config_heads(hp_spec *out, const hp__node *config,
         return st;
     if (width % heads)
         return hp_fail(err, HP_FORMAT,
-                       "key '%s': %u does not divide by '%s' %u", width_key,
+                       "key '%s': %u is not divisible by '%s' %u", width_key,
                        (unsigned)width, heads_key, (unsigned)heads);
     out->width = width;
     out->n_heads = out->n_kv_heads = heads;

@@ -87,6 +87,17 @@ static int compare_tensor(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+/* At most 100 bytes of a name, and no part of a character. */
+static int shown_length(const char *name)
+{
+    size_t len = strlen(name);
+    if (len <= 100)
+        return (int)len;
+    for (len = 100; len > 0 && ((unsigned char)name[len] & 0xC0) == 0x80;)
+        len--;
+    return (int)len;
+}
+
 /* Counts parameters, and notes the tensors that nothing was bound to. */
 static void survey_tensors(hp__binder *b, const hp__arch *a)
 {
@@ -105,11 +116,13 @@ static void survey_tensors(hp__binder *b, const hp__arch *a)
         if (extra++ == 0)
             first = t->name;
     }
+    int shown = shown_length(first);
     if (extra == 1)
-        hp__bind_note(b, "tensor '%.100s' is not part of the model", first);
+        hp__bind_note(b, "tensor '%.*s' is not part of the model", shown,
+                      first);
     else if (extra)
-        hp__bind_note(b, "%zu tensors are not part of the model, e.g. '%.100s'",
-                      extra, first);
+        hp__bind_note(b, "%zu tensors are not part of the model, e.g. '%.*s'",
+                      extra, shown, first);
 }
 
 static hp_status fill_info(hp_model *m, const hp__arch *a,

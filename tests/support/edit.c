@@ -1,0 +1,112 @@
+/* See edit.h. */
+#include "edit.h"
+#include "fixture.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static char *replace_all(const char *text, const char *from, const char *to)
+{
+    size_t n = 0, was = strlen(from), is = strlen(to);
+    for (const char *p = text; (p = strstr(p, from)); p += was)
+        n++;
+    if (n == 0)
+        fail_msg("'%s' is not there to be replaced", from);
+    char *out = malloc(strlen(text) + n * (is > was ? is - was : 0) + 1);
+    assert_non_null(out);
+    char *end = out;
+    for (const char *p; (p = strstr(text, from)); text = p + was) {
+        memcpy(end, text, (size_t)(p - text));
+        end += p - text;
+        memcpy(end, to, is);
+        end += is;
+    }
+    memcpy(end, text, strlen(text) + 1);
+    return out;
+}
+
+void edit_config(const char *folder, const char *from, const char *to)
+{
+    char *path = fixture_path(folder, "config.json");
+    char *text = fixture_read(path, NULL);
+    char *edited = replace_all(text, from, to);
+    fixture_put_text(folder, "config.json", edited);
+    free(edited);
+    free(text);
+    free(path);
+}
+
+void edit_header(const char *folder, const char *from, const char *to)
+{
+    char *path = fixture_path(folder, "model.safetensors");
+    size_t len = 0;
+    char *bytes = fixture_read(path, &len);
+    uint64_t was = 0;
+    memcpy(&was, bytes, 8);
+    char *header = calloc(1, (size_t)was + 1);
+    assert_non_null(header);
+    memcpy(header, bytes + 8, (size_t)was);
+    char *edited = replace_all(header, from, to);
+    uint64_t is = strlen(edited);
+    size_t data = len - 8 - (size_t)was;
+    char *out = malloc(8 + (size_t)is + data);
+    assert_non_null(out);
+    memcpy(out, &is, 8);
+    memcpy(out + 8, edited, (size_t)is);
+    memcpy(out + 8 + is, bytes + 8 + was, data);
+    fixture_put(folder, "model.safetensors", out, 8 + (size_t)is + data);
+    free(out);
+    free(edited);
+    free(header);
+    free(bytes);
+    free(path);
+}
+
+static hp_status open_both(hp_checkpoint **c, hp_model **m, const char *path,
+                           hp_error *err)
+{
+    *c = NULL;
+    *m = NULL;
+    hp_status st = hp_checkpoint_open(c, path, NULL, err);
+    if (st)
+        fail_msg("%s: %s", path, err->message);
+    return hp_model_open(m, *c, err);
+}
+
+hp_model *open_model(const char *path)
+{
+    hp_error err;
+    hp_checkpoint *c;
+    hp_model *m;
+    if (open_both(&c, &m, path, &err))
+        fail_msg("%s: %s", path, err.message);
+    return m;
+}
+
+void close_model(hp_model *m)
+{
+    if (!m)
+        return;
+    const hp_checkpoint *borrowed = hp_model_checkpoint(m);
+    hp_checkpoint *c;
+    memcpy(&c, &borrowed, sizeof c);
+    hp_model_free(m);
+    hp_checkpoint_free(c);
+}
+
+hp_status try_model(const char *path, hp_error *err)
+{
+    hp_checkpoint *c;
+    hp_model *m;
+    hp_status st = open_both(&c, &m, path, err);
+    if (st)
+        assert_null(m);
+    hp_model_free(m);
+    hp_checkpoint_free(c);
+    return st;
+}

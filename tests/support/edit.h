@@ -1,0 +1,27 @@
+#ifndef HEADPRUNE_TESTS_EDIT_H
+#define HEADPRUNE_TESTS_EDIT_H
+
+#include "headprune/model.h"
+
+/*
+ * Checkpoints with something wrong: text of config.json or of the safetensors
+ * header is replaced after fixture_write. A text that is not there fails the
+ * test.
+ */
+
+/* Every `from` in FOLDER/config.json becomes `to`. */
+void edit_config(const char *folder, const char *from, const char *to);
+/* The same in the header of FOLDER/model.safetensors; its length is put right,
+ * the data stays. */
+void edit_header(const char *folder, const char *from, const char *to);
+
+/* Opens a checkpoint and its model, or fails the test; both closed by
+ * close_model. */
+hp_model *open_model(const char *path);
+void close_model(hp_model *m);
+
+/* The status and error of opening the model of a valid checkpoint; a model
+ * that opens is closed. */
+hp_status try_model(const char *path, hp_error *err);
+
+#endif
