@@ -1,0 +1,34 @@
+#ifndef HEADPRUNE_SCORE_SCORER_H
+#define HEADPRUNE_SCORE_SCORER_H
+
+#include "headprune/score.h"
+
+/*
+ * The row a scorer adds to the table in score.c: either a sum of what the
+ * sweep shows (`see` and `value`), or a function of the weights and the seed
+ * (`weigh`). Rounding, ranking and the checks of the result are done for it.
+ */
+typedef struct hp__scorer {
+    hp_method method;
+    int uses_seed;
+
+    /*
+     * With data: HP_SEE_* asked for, and what one observation adds to the slot
+     * of its (sequence, head). Slots of different sequences or heads are
+     * filled by several threads at once and added in sequence order at the
+     * end. A scorer never allocates.
+     */
+    unsigned wants;
+    void (*see)(double *slot, const hp_seen *seen);
+    /* The score, of the sum of a head's slots. */
+    double (*value)(double sum, const hp_sequences *s);
+
+    /* Without data: fills in values [heads of m]. */
+    hp_status (*weigh)(double *values, const hp_model *m,
+                       const hp_score_options *o, hp_error *err);
+} hp__scorer;
+
+extern const hp__scorer hp__scorer_entropy, hp__scorer_magnitude,
+    hp__scorer_random;
+
+#endif
