@@ -304,22 +304,6 @@ hp_status hp_plan_from_mask(hp_plan **out, const hp_model *m,
     return HP_OK;
 }
 
-/* HP_INVALID names a pruned head that the model does not have. */
-static hp_status check_present(const hp_plan *p, const hp_model *m,
-                               hp_error *err)
-{
-    const hp_head *heads = hp_model_heads(m);
-    size_t n = hp_model_n_heads(m), at = 0;
-    for (size_t i = 0; i < p->n_heads; i++)
-        if (p->pruned[i] &&
-            hp__head_find(heads, n, p->heads[i].id, &at) == SIZE_MAX)
-            return hp_fail(err, HP_INVALID,
-                           "the plan prunes head %s, which the model does not "
-                           "have",
-                           p->heads[i].id);
-    return HP_OK;
-}
-
 hp_status hp_plan_fits(const hp_plan *p, const hp_model *m, int any_model,
                        hp_error *err)
 {
@@ -331,5 +315,10 @@ hp_status hp_plan_fits(const hp_plan *p, const hp_model *m, int any_model,
                     p->model.path, p->model.fingerprint, own->fingerprint);
         return hp_fail_hint(err, st, "--any-model applies it all the same");
     }
-    return check_present(p, m, err);
+    unsigned char *mask = NULL;
+    hp_status st = hp__new(&mask, hp_model_n_heads(m), 1, err);
+    if (!st)
+        st = hp__plan_mask(mask, p, m, err);
+    free(mask);
+    return st;
 }
