@@ -1,0 +1,2 @@
+hp_unit(tokenizer)
+target_sources(test_tokenizer PRIVATE support/cases.c)

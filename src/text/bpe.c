@@ -1,0 +1,282 @@
+/*
+ * Byte-pair encoding of one word: its characters are tokens; of all adjacent
+ * pairs that a merge names, the one of lowest rank (the leftmost of equals)
+ * becomes one token, until there is none. A heap of candidate pairs keeps this
+ * at n log n, however long the word is; entries that a later merge made stale
+ * are passed over when they come up.
+ */
+#include "base/checked.h"
+#include "base/utf8.h"
+#include "text/characters.h"
+#include "text/subword.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define NONE UINT32_MAX
+
+struct hp__merge {
+    int32_t left, right, id;
+    uint32_t rank; /* 1 + rank; 0: a free slot */
+};
+
+typedef struct symbol {
+    int32_t id; /* -1: merged into the one before */
+    uint32_t before, after;
+} symbol;
+
+typedef struct candidate {
+    uint32_t rank, at;
+    int32_t left, right, id;
+} candidate;
+
+static hp_status encode(const hp__subword *m, hp__word *w, hp_error *err);
+
+/* ---- merges ---- */
+
+hp_status hp__bpe_init(hp__subword *m, hp__arena *a, const hp__vocab *v,
+                       size_t merges, hp_error *err)
+{
+    size_t slots = 16, least;
+    if (!hp__mul(&least, merges, 2) || merges >= UINT32_MAX / 4)
+        return hp_fail(err, HP_FORMAT, "%zu merges are too many", merges);
+    while (slots < least)
+        slots *= 2;
+    *m = (hp__subword){.encode = encode, .vocab = v, .unk = -1};
+    m->merge_mask = slots - 1;
+    return hp__arena_alloc(&m->merges, a, slots, sizeof *m->merges, err);
+}
+
+/* The merge of the pair, or the free slot where it would go. */
+static struct hp__merge *merge_slot(const hp__subword *m, int32_t left,
+                                    int32_t right)
+{
+    uint64_t key = (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
+    uint64_t hash = key * UINT64_C(0x9E3779B97F4A7C15);
+    size_t slot = (size_t)(hash >> 32) & m->merge_mask;
+    while (m->merges[slot].rank &&
+           (m->merges[slot].left != left || m->merges[slot].right != right))
+        slot = (slot + 1) & m->merge_mask;
+    return &m->merges[slot];
+}
+
+static hp_status find_part(int32_t *out, const hp__vocab *v, const char *text,
+                           size_t len, hp_error *err)
+{
+    char name[HP__SHORT];
+    *out = hp__vocab_find(v, text, len);
+    if (*out >= 0)
+        return HP_OK;
+    return hp_fail(err, HP_FORMAT, "merge needs '%s', which is no token",
+                   hp__shorten(name, text, len));
+}
+
+hp_status hp__bpe_add(hp__subword *m, const hp__merge_text *merge,
+                      hp_error *err)
+{
+    hp__buffer joined = {0};
+    int32_t left = -1, right = -1, id = -1;
+    hp_status st =
+        find_part(&left, m->vocab, merge->left, merge->left_len, err);
+    if (!st)
+        st = find_part(&right, m->vocab, merge->right, merge->right_len, err);
+    if (st)
+        return st;
+    hp__buffer_add(&joined, merge->left, merge->left_len);
+    hp__buffer_add(&joined, merge->right, merge->right_len);
+    if (joined.failed)
+        st = hp_fail(err, HP_NOMEM, "out of memory (merges)");
+    else
+        st = find_part(&id, m->vocab, joined.data, joined.len, err);
+    hp__buffer_clear(&joined);
+    if (st)
+        return st;
+    /* Of a pair that is there twice the library keeps the last. */
+    *merge_slot(m, left, right) =
+        (struct hp__merge){left, right, id, merge->rank + 1};
+    return HP_OK;
+}
+
+hp_status hp__merge_parse(hp__merge_text *out, const char *text, size_t len,
+                          hp_error *err)
+{
+    char name[HP__SHORT];
+    const char *space = len ? memchr(text, ' ', len) : NULL;
+    size_t left = space ? (size_t)(space - text) : len;
+    if (!space || !left || left + 1 == len ||
+        memchr(space + 1, ' ', len - left - 1))
+        return hp_fail(err, HP_FORMAT,
+                       "merge '%s' is not two tokens with a space between",
+                       hp__shorten(name, text, len));
+    out->left = text;
+    out->left_len = left;
+    out->right = space + 1;
+    out->right_len = len - left - 1;
+    return HP_OK;
+}
+
+/* ---- candidates: a binary heap, lowest rank first, then leftmost ---- */
+
+static int comes_first(const candidate *a, const candidate *b)
+{
+    return a->rank != b->rank ? a->rank < b->rank : a->at < b->at;
+}
+
+static void push(hp__buffer *queue, candidate c)
+{
+    hp__buffer_add(queue, &c, sizeof c);
+    if (queue->failed)
+        return;
+    candidate *heap = (void *)queue->data;
+    size_t at = queue->len / sizeof c - 1;
+    while (at && comes_first(&c, &heap[(at - 1) / 2])) {
+        heap[at] = heap[(at - 1) / 2];
+        at = (at - 1) / 2;
+    }
+    heap[at] = c;
+}
+
+static candidate pop(hp__buffer *queue)
+{
+    candidate *heap = (void *)queue->data, first = heap[0];
+    queue->len -= sizeof first;
+    size_t n = queue->len / sizeof first, at = 0;
+    candidate last = heap[n];
+    for (;;) {
+        size_t child = 2 * at + 1;
+        if (child + 1 < n && comes_first(&heap[child + 1], &heap[child]))
+            child++;
+        if (child >= n || !comes_first(&heap[child], &last))
+            break;
+        heap[at] = heap[child];
+        at = child;
+    }
+    heap[at] = last;
+    return first;
+}
+
+static void push_pair(const hp__subword *m, hp__word *w, uint32_t at)
+{
+    const symbol *s = (const void *)w->symbols.data;
+    if (at == NONE || s[at].after == NONE)
+        return;
+    int32_t left = s[at].id, right = s[s[at].after].id;
+    const struct hp__merge *merge = merge_slot(m, left, right);
+    if (merge->rank)
+        push(&w->queue, (candidate){merge->rank, at, left, right, merge->id});
+}
+
+static void merge_all(const hp__subword *m, hp__word *w)
+{
+    symbol *s = (void *)w->symbols.data;
+    size_t n = w->symbols.len / sizeof *s;
+    for (size_t i = 0; i + 1 < n; i++)
+        push_pair(m, w, (uint32_t)i);
+    while (w->queue.len && !w->queue.failed) {
+        candidate c = pop(&w->queue);
+        uint32_t next = s[c.at].after;
+        if (s[c.at].id != c.left || next == NONE || s[next].id != c.right)
+            continue;
+        s[c.at].id = c.id;
+        s[c.at].after = s[next].after;
+        s[next].id = -1;
+        if (s[c.at].after != NONE)
+            s[s[c.at].after].before = c.at;
+        push_pair(m, w, s[c.at].before);
+        push_pair(m, w, c.at);
+    }
+}
+
+/* ---- the word's characters ---- */
+
+static void add_symbol(hp__word *w, int32_t id)
+{
+    uint32_t n = (uint32_t)(w->symbols.len / sizeof(symbol));
+    symbol s = {id, n ? n - 1 : NONE, n + 1};
+    hp__buffer_add(&w->symbols, &s, sizeof s);
+}
+
+/* The character as tokens <0x00> .. <0xFF>; 0 when one of them is missing. */
+static int add_bytes(const hp__subword *m, hp__word *w, const char *s,
+                     size_t len)
+{
+    int32_t ids[4];
+    for (size_t i = 0; i < len; i++) {
+        char name[8];
+        int n = snprintf(name, sizeof name, "<0x%02X>", (unsigned char)s[i]);
+        ids[i] = hp__vocab_find(m->vocab, name, (size_t)n);
+        if (ids[i] < 0)
+            return 0;
+    }
+    for (size_t i = 0; i < len; i++)
+        add_symbol(w, ids[i]);
+    return 1;
+}
+
+/* 0: the vocabulary cannot express a character; w->bad_at says which. */
+static int add_characters(const hp__subword *m, hp__word *w)
+{
+    int unknown = 0; /* the character before was */
+    for (size_t at = 0, next = 0; at < w->len; at = next) {
+        hp__utf8_next(w->text, &next);
+        int32_t id = hp__vocab_find(m->vocab, w->text + at, next - at);
+        if (id >= 0) {
+            add_symbol(w, id);
+            unknown = 0;
+            continue;
+        }
+        if (m->byte_fallback && add_bytes(m, w, w->text + at, next - at))
+            continue;
+        if (m->unk < 0) {
+            w->bad_at = at;
+            w->bad_len = next - at;
+            return 0;
+        }
+        if (!unknown || !m->fuse_unk)
+            add_symbol(w, m->unk);
+        unknown = 1;
+    }
+    return 1;
+}
+
+static void put_ids(hp__word *w)
+{
+    const symbol *s = (const void *)w->symbols.data;
+    for (uint32_t at = 0; at != NONE; at = s[at].after)
+        hp__buffer_add(&w->ids, &s[at].id, sizeof s[at].id);
+}
+
+static hp_status encode(const hp__subword *m, hp__word *w, hp_error *err)
+{
+    w->ids.len = w->symbols.len = w->queue.len = 0;
+    if (m->ignore_merges) {
+        int32_t id = hp__vocab_find(m->vocab, w->text, w->len);
+        if (id >= 0) {
+            hp__buffer_add(&w->ids, &id, sizeof id);
+            return HP_OK;
+        }
+    }
+    if (w->len >= NONE)
+        return hp_fail(err, HP_FORMAT, "a word of %zu bytes", w->len);
+    if (!add_characters(m, w))
+        return HP_OK;
+    if (!w->symbols.failed && w->symbols.len) {
+        symbol *s = (void *)w->symbols.data;
+        s[w->symbols.len / sizeof *s - 1].after = NONE;
+        merge_all(m, w);
+        if (!w->queue.failed)
+            put_ids(w);
+    }
+    if (w->symbols.failed || w->queue.failed || w->ids.failed)
+        return hp_fail(err, HP_NOMEM, "out of memory (word of %zu bytes)",
+                       w->len);
+    return HP_OK;
+}
+
+void hp__word_clear(hp__word *w)
+{
+    hp__buffer_clear(&w->ids);
+    hp__buffer_clear(&w->symbols);
+    hp__buffer_clear(&w->queue);
+    hp__buffer_clear(&w->piece);
+}

@@ -1,0 +1,174 @@
+/* The stages at work: cutting at delimiters, and ByteLevel's two rewritings. */
+#include "text/characters.h"
+#include "text/split_stages.h"
+#include "text/unicode.h"
+
+#include <string.h>
+
+hp_status hp__split_run(hp__split *s, size_t stage, const char *text,
+                        size_t len, hp_error *err)
+{
+    if (!len || s->stop)
+        return HP_OK;
+    if (stage == s->list->n)
+        return s->word(s->to, text, len, err);
+    const hp__splitter *p = &s->list->items[stage];
+    return p->run(p, s, stage, text, len, err);
+}
+
+/* A delimiter, or what lies between two. */
+typedef struct span {
+    size_t from, to;
+    int is_match;
+} span;
+
+static void next_by_character(span *out, const hp__splitter *p,
+                              const char *text, size_t len, size_t at)
+{
+    size_t next = at;
+    *out = (span){at, at, p->is(hp__utf8_next(text, &next))};
+    out->to = next;
+    while (!out->is_match && next < len) {
+        if (p->is(hp__utf8_next(text, &next)))
+            break;
+        out->to = next;
+    }
+}
+
+/* The text being cut. `found` is the last match, for when a gap lies before
+ * it. */
+typedef struct cutter {
+    const hp__splitter *p;
+    hp__matcher *matcher;
+    const char *text;
+    size_t len, found[2];
+} cutter;
+
+/* The span that begins at `at`. */
+static hp_status next_span(span *out, cutter *c, size_t at, hp_error *err)
+{
+    if (c->p->is) {
+        next_by_character(out, c->p, c->text, c->len, at);
+        return HP_OK;
+    }
+    if (c->found[0] < at || !at) {
+        hp_status st = hp__regex_find(c->found, c->p->regex, c->matcher,
+                                      c->text, c->len, at, err);
+        if (st)
+            return st;
+    }
+    int is_match = c->found[0] == at && c->found[1] > at;
+    *out = (span){at, c->found[is_match], is_match};
+    return HP_OK;
+}
+
+static int belong_together(const hp__splitter *p, span held, span next)
+{
+    switch (p->behavior) {
+    case HP__CONTIGUOUS:
+        return held.is_match == next.is_match;
+    case HP__MERGED_WITH_PREVIOUS:
+        return !held.is_match && next.is_match;
+    case HP__MERGED_WITH_NEXT:
+        return held.is_match && !next.is_match;
+    case HP__REMOVED:
+    case HP__ISOLATED:
+        break;
+    }
+    return 0;
+}
+
+static hp_status hand_on(const hp__splitter *p, hp__split *s, size_t stage,
+                         const char *text, span held, hp_error *err)
+{
+    if (p->behavior == HP__REMOVED && held.is_match)
+        return HP_OK;
+    return hp__split_run(s, stage + 1, text + held.from, held.to - held.from,
+                         err);
+}
+
+hp_status hp__stage_cut(const hp__splitter *p, hp__split *s, size_t stage,
+                        const char *text, size_t len, hp_error *err)
+{
+    cutter c = {.p = p, .matcher = s->matcher, .text = text, .len = len};
+    span held = {0, 0, 0}, next;
+    hp_status st = HP_OK;
+    while (!st && !s->stop && held.to < len) {
+        st = next_span(&next, &c, held.to, err);
+        if (st)
+            return st;
+        next.is_match ^= p->invert;
+        if (held.to > held.from && belong_together(p, held, next)) {
+            held.to = next.to;
+            held.is_match = next.is_match;
+            continue;
+        }
+        st = hand_on(p, s, stage, text, held, err);
+        held = next;
+    }
+    return st ? st : hand_on(p, s, stage, text, held, err);
+}
+
+hp_status hp__stage_prefix_space(const hp__splitter *p, hp__split *s,
+                                 size_t stage, const char *text, size_t len,
+                                 hp_error *err)
+{
+    (void)p;
+    if (text[0] == ' ')
+        return hp__split_run(s, stage + 1, text, len, err);
+    hp__buffer *b = &s->scratch[stage];
+    b->len = 0;
+    hp__buffer_add(b, " ", 1);
+    hp__buffer_add(b, text, len);
+    if (b->failed)
+        return hp_fail(err, HP_NOMEM, "out of memory (text)");
+    return hp__split_run(s, stage + 1, b->data, b->len, err);
+}
+
+/* GPT-2's alphabet: printable Latin-1 stands for itself, the other bytes, in
+ * order, for U+0100 and on. */
+static int is_itself(unsigned b)
+{
+    return (b >= '!' && b <= '~') || (b >= 0xA1 && b <= 0xAC) || b >= 0xAE;
+}
+
+static uint32_t character_of_byte(unsigned b)
+{
+    if (is_itself(b))
+        return b;
+    uint32_t n = b <= 0x20 ? b : b == 0xAD ? 0x43 : b - 0x7F + 0x21;
+    return 0x100 + n;
+}
+
+int hp__byte_of_character(uint32_t c)
+{
+    for (unsigned b = 0; b < 0x100; b++)
+        if (character_of_byte(b) == c)
+            return (int)b;
+    return -1;
+}
+
+static char *put_byte(char *to, unsigned char b)
+{
+    uint32_t c = character_of_byte(b);
+    if (c >= 0x80) {
+        *to++ = (char)(0xC0 | c >> 6);
+        c = 0x80 | (c & 0x3F);
+    }
+    *to++ = (char)c;
+    return to;
+}
+
+hp_status hp__stage_bytes(const hp__splitter *p, hp__split *s, size_t stage,
+                          const char *text, size_t len, hp_error *err)
+{
+    (void)p;
+    hp__buffer *b = &s->scratch[stage];
+    b->len = 0;
+    if (len > (size_t)-1 / 4 || !hp__buffer_reserve(b, 2 * len + 4))
+        return hp_fail(err, HP_NOMEM, "out of memory (text)");
+    char *to = b->data;
+    for (size_t i = 0; i < len; i++)
+        to = put_byte(to, (unsigned char)text[i]);
+    return hp__split_run(s, stage + 1, b->data, (size_t)(to - b->data), err);
+}

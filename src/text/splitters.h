@@ -1,0 +1,76 @@
+#ifndef HEADPRUNE_TEXT_SPLITTERS_H
+#define HEADPRUNE_TEXT_SPLITTERS_H
+
+#include "base/buffer.h"
+#include "headprune/error.h"
+#include "io/json.h"
+#include "text/regex.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * The "pre_tokenizer" of a tokenizer as a list of stages: each cuts, drops or
+ * rewrites a piece of text and hands what comes out to the next, the last one
+ * to the model. A new component is one function and one row of the table in
+ * splitters.c.
+ */
+#define HP__SPLITTERS_MOST 16
+
+typedef enum hp__behavior {
+    HP__REMOVED,
+    HP__ISOLATED,
+    HP__MERGED_WITH_PREVIOUS,
+    HP__MERGED_WITH_NEXT,
+    HP__CONTIGUOUS
+} hp__behavior;
+
+typedef struct hp__split hp__split;
+
+typedef struct hp__splitter {
+    hp_status (*run)(const struct hp__splitter *p, hp__split *s, size_t stage,
+                     const char *text, size_t len, hp_error *err);
+    hp__regex *regex;    /* matches are the delimiters, or */
+    int (*is)(uint32_t); /* characters */
+    hp__behavior behavior;
+    int invert; /* what lies between is the delimiter */
+} hp__splitter;
+
+typedef struct hp__splitters {
+    hp__splitter items[HP__SPLITTERS_MOST];
+    size_t n;
+    int whole; /* text cannot be cut before a space and go through in pieces */
+    int bytes; /* bytes are written as characters (ByteLevel) */
+} hp__splitters;
+
+/* One run through the stages; word() takes what comes out. */
+struct hp__split {
+    const hp__splitters *list;
+    hp__matcher *matcher;
+    hp__buffer scratch[HP__SPLITTERS_MOST];
+    hp_status (*word)(void *to, const char *text, size_t len, hp_error *err);
+    void *to;
+    int stop; /* set by word(): no more is wanted */
+};
+
+/* `node` may be NULL or null: no stage. HP_UNSUPPORTED names the component. */
+HP_CHECKED
+hp_status hp__splitters_read(hp__splitters *out, const hp__node *node,
+                             hp_error *err);
+HP_CHECKED
+hp_status hp__splitters_byte_level(hp__splitters *out, int add_prefix_space,
+                                   int use_regex, hp_error *err);
+HP_CHECKED
+hp_status hp__splitters_bert(hp__splitters *out, hp_error *err);
+void hp__splitters_clear(hp__splitters *s);
+
+/* Sends a piece of checked UTF-8 through the stages from `stage` on. */
+HP_CHECKED
+hp_status hp__split_run(hp__split *s, size_t stage, const char *text,
+                        size_t len, hp_error *err);
+void hp__split_clear(hp__split *s); /* the scratch */
+
+/* The byte that ByteLevel writes as the character; -1: none. */
+int hp__byte_of_character(uint32_t c);
+
+#endif
