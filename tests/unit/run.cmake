@@ -1,2 +1,3 @@
 hp_unit(kernels)
 hp_unit(backend)
+hp_unit(golden)

@@ -1,0 +1,166 @@
+/*
+ * Attention of one head over one sequence, a band of query rows at a time:
+ * scores against the keys that the band can see, softmax and entropy in one
+ * pass, and the weighted values, which replace the queries. Nothing of the
+ * size tokens x tokens is ever kept.
+ */
+#include "run/engine.h"
+
+#include <math.h>
+#include <string.h>
+
+typedef struct head {
+    float *q, *k, *v; /* [tokens, head_dim], ld apart */
+    size_t ld, tokens, dim;
+    size_t window; /* keys that a query sees at most */
+    int causal, masked;
+} head;
+
+/* Query rows first .. first + rows, keys low .. high. */
+typedef struct band {
+    size_t first, rows, low, high;
+} band;
+
+static size_t first_key(const head *h, size_t query)
+{
+    return query + 1 > h->window ? query + 1 - h->window : 0;
+}
+
+static size_t past_key(const head *h, size_t query)
+{
+    return h->causal ? query + 1 : h->tokens;
+}
+
+static band band_at(const head *h, size_t first)
+{
+    band b = {.first = first, .rows = h->tokens - first};
+    if (b.rows > HP__QUERY_ROWS)
+        b.rows = HP__QUERY_ROWS;
+    b.low = first_key(h, first);
+    b.high = past_key(h, first + b.rows - 1);
+    return b;
+}
+
+static size_t score_stride(const band *b)
+{
+    return (b->high - b->low + 15) / 16 * 16;
+}
+
+static void score(const hp__run *r, const head *h, const band *b, float *scores)
+{
+    hp__product p = {.m = b->rows,
+                     .n = b->high - b->low,
+                     .k = h->dim,
+                     .a = h->q + b->first * h->ld,
+                     .lda = h->ld,
+                     .b = h->k + b->low * h->ld,
+                     .ldb = h->ld,
+                     .b_rows_are_outputs = 1,
+                     .ldc = score_stride(b)};
+    p.c = scores;
+    r->blas->multiply(r->blas, &p);
+}
+
+/* Scores become e^.. where a query sees the key, and 0 elsewhere. */
+static void soften(const hp__run *r, const head *h, const band *b,
+                   const hp_block *block, const hp__scratch *s, float *inverse)
+{
+    size_t ld = score_stride(b), n = b->high - b->low;
+    for (size_t i = 0; i < b->rows; i++) {
+        float *row = s->scores + i * ld;
+        size_t low = first_key(h, b->first + i) - b->low;
+        size_t high = past_key(h, b->first + i) - b->low;
+        double z = r->kernels->softmax(&s->entropy[b->first + i], row + low,
+                                       high - low, block->scale);
+        inverse[i] = (float)(1.0 / z);
+        memset(row, 0, low * sizeof *row);
+        memset(row + high, 0, (n - high) * sizeof *row);
+    }
+}
+
+static void weigh_values(const hp__run *r, const head *h, const band *b,
+                         const float *weights, const float *inverse)
+{
+    hp__product p = {.m = b->rows,
+                     .n = h->dim,
+                     .k = b->high - b->low,
+                     .a = weights,
+                     .lda = score_stride(b),
+                     .b = h->v + b->low * h->ld,
+                     .ldb = h->ld,
+                     .c = h->q + b->first * h->ld,
+                     .ldc = h->ld};
+    r->blas->multiply(r->blas, &p);
+    for (size_t i = 0; i < b->rows; i++)
+        r->kernels->scale(h->q + (b->first + i) * h->ld, h->dim, inverse[i]);
+}
+
+static void silence(const head *h)
+{
+    for (size_t i = 0; i < h->tokens; i++)
+        memset(h->q + i * h->ld, 0, h->dim * sizeof *h->q);
+}
+
+static hp_status show(const hp__run *r, const hp_block *block, uint32_t number,
+                      size_t sequence, const hp__scratch *s, hp_error *err)
+{
+    size_t n = hp__sequence_length(r, sequence);
+    for (size_t i = 0; i < n; i++)
+        if (!isfinite(s->entropy[i]))
+            return hp_fail(err, HP_FORMAT,
+                           "block '%s', head %u: attention leaves the range "
+                           "of single precision (sequence %zu, position %zu)",
+                           block->name, number, sequence, i);
+    if (r->observer->wants & HP_SEE_ENTROPY) {
+        hp_seen seen = {.sequence = (uint32_t)sequence,
+                        .n_query = (uint32_t)n,
+                        .block = block,
+                        .head = number,
+                        .row_entropy = s->entropy};
+        r->observer->see(r->observer->payload, &seen);
+    }
+    return HP_OK;
+}
+
+static head head_of(const hp__run *r, const hp__attention *a, float *rows,
+                    size_t tokens, uint32_t number)
+{
+    const hp_block *b = a->block;
+    size_t dim = b->head_dim, shared = number / (b->n_heads / b->n_kv_heads);
+    const unsigned char *masked = r->options->masked;
+    uint32_t window = r->model->spec.window;
+    float *keys = rows + b->n_heads * dim;
+    return (head){.q = rows + number * dim,
+                  .k = keys + shared * dim,
+                  .v = keys + (b->n_kv_heads + shared) * dim,
+                  .ld = a->width,
+                  .tokens = tokens,
+                  .dim = dim,
+                  .window = window ? window : tokens,
+                  .causal = b->causal,
+                  .masked = masked && masked[b->first_head + number]};
+}
+
+hp_status hp__attend(const hp__run *r, const hp__heads *heads, size_t item,
+                     hp__scratch *scratch, hp_error *err)
+{
+    const hp__attention *a = heads->attention;
+    const hp__piece *p = heads->piece;
+    const hp_block *block = a->block;
+    const size_t *start = r->sequences->start;
+    size_t sequence = p->first + item / block->n_heads;
+    uint32_t number = (uint32_t)(item % block->n_heads);
+    float *rows = heads->qkv + (start[sequence] - start[p->first]) * a->width;
+    head h = head_of(r, a, rows, hp__sequence_length(r, sequence), number);
+    float inverse[HP__QUERY_ROWS];
+    for (size_t i = 0; i < h.tokens; i += HP__QUERY_ROWS) {
+        band b = band_at(&h, i);
+        score(r, &h, &b, scratch->scores);
+        soften(r, &h, &b, block, scratch, inverse);
+        if (a->o.weight && !h.masked)
+            weigh_values(r, &h, &b, scratch->scores, inverse);
+    }
+    if (h.masked)
+        silence(&h);
+    return show(r, block, number, sequence, scratch, err);
+}

@@ -1,0 +1,95 @@
+#ifndef HEADPRUNE_RUN_ENGINE_H
+#define HEADPRUNE_RUN_ENGINE_H
+
+#include "headprune/run.h"
+#include "nn/machine.h"
+#include "run/layer.h"
+#include "run/outcome.h"
+
+/*
+ * The inside of one sweep. Sequences are packed into pieces of whole
+ * sequences, about HP__PIECE_ROWS rows each; a piece is computed by one thread
+ * (its attention by all that are free), and how pieces are cut depends on
+ * nothing but the sequences, so that no sum depends on threads or memory. A
+ * batch is as many pieces as the budget holds; its hidden states lie in one
+ * block, piece after piece.
+ */
+#define HP__PIECE_ROWS ((size_t)1024)
+#define HP__QUERY_ROWS ((size_t)128) /* rows of attention at a time */
+
+typedef struct hp__piece {
+    size_t first, n; /* sequences */
+    size_t rows;
+    size_t row; /* of the piece's first row in the batch */
+} hp__piece;
+
+/* Working memory of one thread. */
+typedef struct hp__scratch {
+    float *wide;     /* [piece rows, q k v] or [rows of the MLP, ffn] */
+    float *normed;   /* [piece rows, D] */
+    float *scores;   /* [HP__QUERY_ROWS, keys], unnormalised */
+    double *entropy; /* [tokens of the longest sequence] */
+} hp__scratch;
+
+typedef struct hp__sizes {
+    size_t piece_rows; /* of the largest piece */
+    size_t length;     /* of the longest sequence */
+    size_t batch_rows; /* of the largest batch */
+    size_t qkv, ffn;   /* floats of a row in hp__scratch.wide */
+} hp__sizes;
+
+typedef struct hp__run {
+    const hp_model *model;
+    const hp_sequences *sequences;
+    const hp_run_options *options;
+    const hp_observer *observer;
+    const hp__blas *blas;
+    const hp__kernels *kernels;
+    unsigned threads;
+    hp__sizes sizes;
+    hp__piece *pieces; /* [n_pieces] */
+    size_t n_pieces;
+    hp__reader reader;
+    float *hidden;        /* [batch_rows, D] */
+    float *layer_room;    /* weights of one layer, then of the output */
+    hp__scratch *scratch; /* [threads] */
+    hp__layer_weights layer;
+    hp__extent extent; /* of the layer */
+    hp__outcome outcome;
+    uint64_t done, total; /* tokens x layers */
+} hp__run;
+
+/* All heads over all sequences of a piece. */
+typedef struct hp__heads {
+    const hp__attention *attention;
+    const hp__piece *piece;
+    float *qkv; /* [rows of the piece, attention->width] */
+} hp__heads;
+
+size_t hp__sequence_length(const hp__run *r, size_t sequence);
+/* [rows of the piece, D] */
+hp__matrix hp__piece_hidden(const hp__run *r, const hp__piece *p);
+/* C [x.rows, n_out] = x W, without the bias; `add`: to what is in C. */
+void hp__map_apply(float *c, size_t ldc, const hp__run *r, const hp__map *map,
+                   const hp__matrix *x, int add);
+/* Place of piece p, and of part i of it, in the order of hp__outcome. */
+uint64_t hp__place(const hp__run *r, const hp__piece *p, size_t i);
+
+/* Token ids -> hidden states of a piece. `reader` has one thread. */
+HP_CHECKED
+hp_status hp__embed(const hp__run *r, const hp__piece *p,
+                    const hp__reader *reader, hp__scratch *scratch,
+                    hp_error *err);
+/* One layer of a piece; failures go to the outcome. */
+void hp__forward(hp__run *r, const hp__piece *p, hp__scratch *scratch);
+/* Attention of one head over one sequence: item i is head i % n_heads of
+ * sequence i / n_heads of the piece. The head's output replaces its queries. */
+HP_CHECKED
+hp_status hp__attend(const hp__run *r, const hp__heads *heads, size_t item,
+                     hp__scratch *scratch, hp_error *err);
+/* Final norm, hidden states and logits of a batch of pieces. */
+HP_CHECKED
+hp_status hp__finish(hp__run *r, const hp__piece *pieces, size_t n,
+                     hp_error *err);
+
+#endif

@@ -1,0 +1,246 @@
+/*
+ * The one forward pass of a layer, for all architectures: what differs between
+ * them is which maps and norms are there and whether a norm stands before a
+ * part (GPT-2) or after its residual (BERT).
+ */
+#include "run/engine.h"
+
+#include <omp.h>
+#include <string.h>
+
+size_t hp__sequence_length(const hp__run *r, size_t sequence)
+{
+    return r->sequences->start[sequence + 1] - r->sequences->start[sequence];
+}
+
+hp__matrix hp__piece_hidden(const hp__run *r, const hp__piece *p)
+{
+    size_t d = r->model->spec.width;
+    return (hp__matrix){r->hidden + p->row * d, p->rows, d, d};
+}
+
+uint64_t hp__place(const hp__run *r, const hp__piece *p, size_t i)
+{
+    return ((uint64_t)(p - r->pieces) << 32) + i;
+}
+
+void hp__map_apply(float *c, size_t ldc, const hp__run *r, const hp__map *map,
+                   const hp__matrix *x, int add)
+{
+    hp__product p = {.m = x->rows,
+                     .n = map->n_out,
+                     .k = map->n_in,
+                     .a = x->at,
+                     .lda = x->ld,
+                     .b = map->weight,
+                     .ldb = map->ld,
+                     .b_rows_are_outputs = map->rows_are_outputs,
+                     .ldc = ldc,
+                     .add = add};
+    p.c = c;
+    if (p.n && p.k)
+        r->blas->multiply(r->blas, &p);
+}
+
+/* ---- embedding ---- */
+
+static hp__band table_rows(const hp_tensor *t, size_t width, uint64_t row,
+                           uint64_t rows)
+{
+    return (hp__band){t, width, row, rows, 0, width};
+}
+
+static hp_status add_positions(const hp__run *r, size_t tokens, float *x,
+                               const hp__reader *reader, float *room,
+                               hp_error *err)
+{
+    const hp_spec *s = &r->model->spec;
+    hp__band band = table_rows(r->model->embedding.position, s->width,
+                               s->position_offset, tokens);
+    hp_status st = hp__read_band(room, reader, &band, err);
+    hp__matrix all = {.rows = 1, .n = tokens * s->width};
+    all.at = x;
+    if (!st)
+        r->kernels->add_bias(&all, room);
+    return st;
+}
+
+static hp_status embed_sequence(const hp__run *r, size_t sequence, float *x,
+                                const hp__reader *reader, float *room,
+                                hp_error *err)
+{
+    const hp__embedding *e = &r->model->embedding;
+    size_t d = r->model->spec.width, n = hp__sequence_length(r, sequence);
+    const int32_t *ids = r->sequences->ids + r->sequences->start[sequence];
+    hp_status st = HP_OK;
+    for (size_t i = 0; i < n && !st; i++) {
+        hp__band row = table_rows(e->token, d, (uint64_t)ids[i], 1);
+        st = hp__read_band(x + i * d, reader, &row, err);
+    }
+    if (!st && e->position)
+        st = add_positions(r, n, x, reader, room, err);
+    if (!st && e->type) {
+        hp__band row = table_rows(e->type, d, 0, 1);
+        hp__matrix all = {x, n, d, d};
+        st = hp__read_band(room, reader, &row, err);
+        if (!st)
+            r->kernels->add_bias(&all, room);
+    }
+    return st;
+}
+
+static hp_status check_range(const hp__run *r, const hp__matrix *x,
+                             const char *what, const char *name, hp_error *err)
+{
+    if (r->kernels->is_finite(x->at, x->rows * x->n))
+        return HP_OK;
+    return hp_fail(err, HP_FORMAT,
+                   "%s '%s': the forward pass leaves the range of single "
+                   "precision",
+                   what, name);
+}
+
+hp_status hp__embed(const hp__run *r, const hp__piece *p,
+                    const hp__reader *reader, hp__scratch *scratch,
+                    hp_error *err)
+{
+    const hp__embedding *e = &r->model->embedding;
+    hp__matrix x = hp__piece_hidden(r, p);
+    size_t first = r->sequences->start[p->first];
+    hp_status st = HP_OK;
+    for (size_t s = p->first; s < p->first + p->n && !st; s++)
+        st = embed_sequence(r, s, x.at + (r->sequences->start[s] - first) * x.n,
+                            reader, scratch->normed, err);
+    if (!st && e->norm.weight) {
+        hp__norm norm;
+        float *at = scratch->normed;
+        st = hp__norm_load(&norm, &at, reader, &e->norm, err);
+        if (!st)
+            r->kernels->norm(x.at, x.ld, &x, &norm);
+    }
+    return st ? st : check_range(r, &x, "tensor", e->token->name, err);
+}
+
+/* ---- a layer ---- */
+
+/* What a part computes on: x, or its norm where that comes first. */
+static hp__matrix part_input(const hp__run *r, const hp__matrix *x,
+                             const hp__norm *norm, hp__scratch *scratch)
+{
+    if (!r->model->spec.norm_first || norm->kind == HP_NORM_NONE)
+        return *x;
+    r->kernels->norm(scratch->normed, x->n, x, norm);
+    return (hp__matrix){scratch->normed, x->rows, x->n, x->n};
+}
+
+/* x + part W + b, and the norm where that comes after. */
+static void part_output(const hp__run *r, const hp__matrix *x,
+                        const hp__map *map, const hp__matrix *part,
+                        const hp__norm *norm)
+{
+    hp__map_apply(x->at, x->ld, r, map, part, 1);
+    if (map->bias)
+        r->kernels->add_bias(x, map->bias);
+    if (!r->model->spec.norm_first && norm->kind != HP_NORM_NONE)
+        r->kernels->norm(x->at, x->ld, x, norm);
+}
+
+static void project(const hp__run *r, const hp__attention *a,
+                    const hp__matrix *x, hp__scratch *scratch)
+{
+    hp__matrix in = part_input(r, x, &a->norm, scratch);
+    float *at = scratch->wide;
+    for (size_t i = 0; i < a->n_qkv; i++) {
+        const hp__map *map = &a->qkv[i];
+        hp__matrix out = {at, x->rows, map->n_out, a->width};
+        hp__map_apply(at, a->width, r, map, &in, 0);
+        if (map->bias)
+            r->kernels->add_bias(&out, map->bias);
+        at += map->n_out;
+    }
+}
+
+static void attend_all(hp__run *r, const hp__heads *heads)
+{
+    const hp__piece *p = heads->piece;
+    size_t n = p->n * heads->attention->block->n_heads;
+#pragma omp taskloop grainsize(1)
+    for (size_t i = 0; i < n; i++) {
+        uint64_t place = hp__place(r, p, i + 1);
+        hp_error err = {{0}, {0}, {0}};
+        if (!hp__outcome_stops(&r->outcome, place))
+            hp__outcome_add(&r->outcome, place,
+                            hp__attend(r, heads, i,
+                                       &r->scratch[omp_get_thread_num()], &err),
+                            &err);
+    }
+}
+
+static hp_status run_attention(hp__run *r, const hp__attention *a,
+                               const hp__piece *p, hp__scratch *scratch,
+                               hp_error *err)
+{
+    const hp_block *b = a->block;
+    hp__matrix x = hp__piece_hidden(r, p);
+    if (a->width) {
+        hp__heads heads = {a, p, scratch->wide};
+        project(r, a, &x, scratch);
+        attend_all(r, &heads);
+    }
+    if (!a->o.weight || hp__outcome_stops(&r->outcome, hp__place(r, p, 0)))
+        return HP_OK;
+    hp__matrix z = {scratch->wide, x.rows, (size_t)b->n_heads * b->head_dim,
+                    a->width};
+    part_output(r, &x, &a->o, &z, &a->norm);
+    return check_range(r, &x, "block", b->name, err);
+}
+
+/* Rows of the feed-forward part: f(x U + b) D, or (f(x G) * x U) D. */
+static void run_mlp_rows(const hp__run *r, const hp__matrix *x,
+                         hp__scratch *scratch)
+{
+    const hp__layer_weights *w = &r->layer;
+    const hp__kernels *k = r->kernels;
+    hp_activation f = r->model->spec.activation;
+    hp__matrix in = part_input(r, x, &w->mlp_norm, scratch);
+    hp__matrix up = {scratch->wide, x->rows, w->up.n_out, w->up.n_out};
+    hp__map_apply(up.at, up.ld, r, &w->up, &in, 0);
+    if (w->gate.weight) {
+        hp__matrix gate = up;
+        gate.at += up.rows * up.ld;
+        hp__map_apply(gate.at, gate.ld, r, &w->gate, &in, 0);
+        k->activate(&gate, w->gate.bias, f);
+        if (w->up.bias)
+            k->add_bias(&up, w->up.bias);
+        k->multiply(&up, gate.at, gate.ld);
+    } else {
+        k->activate(&up, w->up.bias, f);
+    }
+    part_output(r, x, &w->down, &up, &w->mlp_norm);
+}
+
+static hp_status run_mlp(const hp__run *r, const hp__piece *p,
+                         hp__scratch *scratch, hp_error *err)
+{
+    const hp__layer_weights *w = &r->layer;
+    hp__matrix x = hp__piece_hidden(r, p), rows = x;
+    for (size_t i = 0; i < x.rows; i += HP__PIECE_ROWS) {
+        rows.at = x.at + i * x.ld;
+        rows.rows = x.rows - i < HP__PIECE_ROWS ? x.rows - i : HP__PIECE_ROWS;
+        run_mlp_rows(r, &rows, scratch);
+    }
+    return check_range(r, &x, "block",
+                       w->attention[w->n_blocks - 1].block->name, err);
+}
+
+void hp__forward(hp__run *r, const hp__piece *p, hp__scratch *scratch)
+{
+    hp_error err = {{0}, {0}, {0}};
+    hp_status st = HP_OK;
+    uint64_t place = hp__place(r, p, 0);
+    for (size_t i = 0; i < r->layer.n_blocks && !st; i++)
+        st = run_attention(r, &r->layer.attention[i], p, scratch, &err);
+    if (!st && r->layer.has_mlp && !hp__outcome_stops(&r->outcome, place))
+        st = run_mlp(r, p, scratch, &err);
+    hp__outcome_add(&r->outcome, hp__place(r, p, UINT32_MAX), st, &err);
+}

@@ -1,0 +1,75 @@
+#ifndef HEADPRUNE_RUN_LAYER_H
+#define HEADPRUNE_RUN_LAYER_H
+
+#include "model/graph.h"
+#include "nn/blas.h"
+#include "run/weights.h"
+
+/*
+ * The weights of one layer in memory, ready for products. The same memory
+ * serves one layer after the other.
+ */
+
+/* y = x W + b. The weight keeps the orientation of the file. */
+typedef struct hp__map {
+    const float *weight; /* NULL: absent */
+    const float *bias;   /* [n_out]; NULL: none */
+    size_t n_in, n_out, ld;
+    int rows_are_outputs;
+} hp__map;
+
+/* At most: T5's decoder has self- and cross-attention. */
+#define HP__MAX_BLOCKS 2
+
+typedef struct hp__attention {
+    const hp_block *block;
+    hp__norm norm;
+    hp__map qkv[3]; /* [n_qkv]: one where the file has them side by side */
+    size_t n_qkv;
+    hp__map o;
+    size_t width; /* of a row of queries, keys and values side by side */
+} hp__attention;
+
+typedef struct hp__layer_weights {
+    hp__attention attention[HP__MAX_BLOCKS];
+    size_t n_blocks;
+    int has_mlp;
+    hp__norm mlp_norm;
+    hp__map up, gate, down;
+} hp__layer_weights;
+
+/* How much of a layer is needed. */
+typedef enum hp__extent {
+    HP__WHOLE_LAYER,
+    HP__TO_SOFTMAX /* of its last block: no values, no output, no MLP */
+} hp__extent;
+
+/* Floats that the weights of the largest layer take. */
+HP_CHECKED
+hp_status hp__layer_room(size_t *floats, const hp_model *m, hp_error *err);
+/* Reads layer i into `room`. */
+HP_CHECKED
+hp_status hp__layer_load(hp__layer_weights *out, float *room,
+                         const hp__reader *r, uint32_t i, hp__extent extent,
+                         hp_error *err);
+
+/* What a map or a norm takes (in floats, rounded up so that the next one lies
+ * well), and reading them to *at, which moves on. */
+HP_CHECKED
+hp_status hp__map_room(size_t *floats, const hp_linear *l, hp_error *err);
+HP_CHECKED
+hp_status hp__map_load(hp__map *out, float **at, const hp__reader *r,
+                       const hp_linear *l, hp_error *err);
+HP_CHECKED
+hp_status hp__norm_load(hp__norm *out, float **at, const hp__reader *r,
+                        const hp_norm_weights *w, hp_error *err);
+size_t hp__norm_room(const hp_norm_weights *w);
+
+/* Checks the values of all weights that a whole forward pass would compute
+ * with but this one (`last`: the extent of the last layer; `output`: whether
+ * logits are computed) leaves out. */
+HP_CHECKED
+hp_status hp__check_rest(const hp__reader *r, hp__extent last, int output,
+                         hp_error *err);
+
+#endif

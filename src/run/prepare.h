@@ -1,0 +1,19 @@
+#ifndef HEADPRUNE_RUN_PREPARE_H
+#define HEADPRUNE_RUN_PREPARE_H
+
+#include "run/engine.h"
+
+/* Whether the model and the sequences can be computed with at all. */
+HP_CHECKED
+hp_status hp__run_check(const hp_model *m, const hp_sequences *s,
+                        const hp_run_options *o, const hp_observer *observer,
+                        hp_error *err);
+/* Pieces and memory for model, sequences and options, which are set; released
+ * also after a failure. */
+HP_CHECKED
+hp_status hp__run_prepare(hp__run *r, hp_error *err);
+void hp__run_release(hp__run *r);
+/* Pieces of the batch that begins with piece `first`. */
+size_t hp__batch_size(const hp__run *r, size_t first);
+
+#endif

@@ -1,0 +1,138 @@
+/*
+ * Chunks are the unit of reading: large enough for the file system, small
+ * enough to be converted while they are in the cache. Which thread reads a
+ * chunk changes nothing but the order of system calls.
+ */
+#include "run/weights.h"
+#include "base/arena.h"
+#include "run/outcome.h"
+
+#include <omp.h>
+#include <stdlib.h>
+
+/* The values of a band lie in `n` runs of `length`, `step` apart. */
+typedef struct layout {
+    uint64_t n, length, step, first;
+    uint64_t chunks; /* of each run */
+} layout;
+
+hp_status hp__reader_open(hp__reader *out, const hp_model *m,
+                          const hp__kernels *kernels, unsigned threads,
+                          hp_error *err)
+{
+    out->model = m;
+    out->kernels = kernels;
+    out->threads = threads;
+    return hp__new(&out->raw, threads, HP__RAW_BYTES, err);
+}
+
+void hp__reader_close(hp__reader *r)
+{
+    free(r->raw);
+    r->raw = NULL;
+}
+
+hp__band hp__band_all(const hp_tensor *t)
+{
+    return (hp__band){t, t->n_elements, 0, 1, 0, t->n_elements};
+}
+
+hp__band hp__band_outputs(const hp_linear *l, uint64_t first, uint64_t count)
+{
+    uint64_t width = l->weight->dims[1];
+    if (l->out_axis)
+        return (hp__band){l->weight,        width, 0, l->n_in,
+                          l->first + first, count};
+    return (hp__band){l->weight, width, l->first + first, count, 0, l->n_in};
+}
+
+hp__band hp__band_bias(const hp_linear *l, uint64_t first, uint64_t count)
+{
+    uint64_t width = l->bias->n_elements;
+    return (hp__band){l->bias, width, 0, 1, l->first + first, count};
+}
+
+static size_t width_of(const hp_tensor *t)
+{
+    switch (t->dtype) {
+    case HP_DTYPE_F64:
+        return 8;
+    case HP_DTYPE_F32:
+        return 4;
+    case HP_DTYPE_F16:
+    case HP_DTYPE_BF16:
+    case HP_DTYPE_OTHER:
+        break;
+    }
+    return 2;
+}
+
+static layout layout_of(const hp__band *b)
+{
+    layout r = {b->rows, b->cols, b->width, b->row * b->width + b->col, 0};
+    if (b->cols == b->width || b->rows == 1) {
+        r.length *= r.n;
+        r.n = 1;
+    }
+    r.chunks = (r.length + HP__CHUNK - 1) / HP__CHUNK;
+    return r;
+}
+
+static hp_status read_chunk(float *out, const hp__reader *r, const hp_tensor *t,
+                            uint64_t first, size_t n, hp_error *err)
+{
+    unsigned char *raw =
+        r->raw +
+        (r->threads > 1 ? (size_t)omp_get_thread_num() : 0) * HP__RAW_BYTES;
+    size_t width = width_of(t);
+    float *floats = out ? out : (float *)(void *)(raw + HP__CHUNK * 8);
+    void *stored = t->dtype == HP_DTYPE_F32 ? (void *)floats : (void *)raw;
+    hp_status st = hp_checkpoint_read(hp_model_checkpoint(r->model), t,
+                                      first * width, n * width, stored, err);
+    if (st)
+        return st;
+    if (!r->kernels->convert(floats, stored, n, t->dtype))
+        return hp_fail(err, HP_FORMAT,
+                       "tensor '%s': a value is NaN, infinite or beyond "
+                       "single precision (elements %llu to %llu)",
+                       t->name, (unsigned long long)first,
+                       (unsigned long long)(first + n - 1));
+    return HP_OK;
+}
+
+/* Chunk i of all chunks of all runs. */
+static hp_status read_nth(float *out, const hp__reader *r, const hp__band *b,
+                          uint64_t i, hp_error *err)
+{
+    layout all = layout_of(b);
+    uint64_t run = i / all.chunks, from = i % all.chunks * HP__CHUNK;
+    uint64_t left = all.length - from;
+    return read_chunk(out ? out + run * all.length + from : NULL, r, b->tensor,
+                      all.first + run * all.step + from,
+                      left < HP__CHUNK ? (size_t)left : HP__CHUNK, err);
+}
+
+hp_status hp__read_band(float *out, const hp__reader *r, const hp__band *band,
+                        hp_error *err)
+{
+    layout all = layout_of(band);
+    uint64_t n = all.n * all.chunks;
+    if (r->threads == 1 || n < 4) {
+        for (uint64_t i = 0; i < n; i++) {
+            hp_status st = read_nth(out, r, band, i, err);
+            if (st)
+                return st;
+        }
+        return HP_OK;
+    }
+    hp__outcome outcome;
+    hp__outcome_init(&outcome);
+#pragma omp parallel for num_threads(r->threads) schedule(static)
+    for (uint64_t i = 0; i < n; i++) {
+        hp_error mine = {{0}, {0}, {0}};
+        if (!hp__outcome_stops(&outcome, i))
+            hp__outcome_add(&outcome, i, read_nth(out, r, band, i, &mine),
+                            &mine);
+    }
+    return hp__outcome_get(&outcome, err);
+}
