@@ -4,9 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const hp__arch *const table[] = {&hp__arch_gpt2, &hp__arch_bert};
-
-#define TABLE_SIZE (sizeof table / sizeof *table)
+static const hp__arch *const table[] = {&hp__arch_gpt2, &hp__arch_bert, NULL};
 
 /* Architectures that look near enough to be tried, and why they differ. */
 static const struct {
@@ -18,12 +16,16 @@ static const struct {
 
 const hp__arch *hp__arch_at(size_t i)
 {
-    return i < TABLE_SIZE ? table[i] : NULL;
+    size_t n = 0;
+    while (n < i && table[n])
+        n++;
+    return table[n];
 }
 
 const char *hp_model_type_name(size_t i)
 {
-    return i < TABLE_SIZE ? table[i]->model_type : NULL;
+    const hp__arch *a = hp__arch_at(i);
+    return a ? a->model_type : NULL;
 }
 
 int hp__arch_matches(const hp__arch *a, const hp_checkpoint *c, int prefixed)
@@ -38,7 +40,7 @@ static void list_known(char *out, size_t size)
 {
     size_t len = 0;
     out[0] = '\0';
-    for (size_t i = 0; i < TABLE_SIZE && len < size; i++) {
+    for (size_t i = 0; table[i] && len < size; i++) {
         int n = snprintf(out + len, size - len, "%s%s", i ? ", " : "",
                          table[i]->model_type);
         len += n > 0 ? (size_t)n : 0;
@@ -61,7 +63,7 @@ static hp_status fail_unknown(const char *type, hp_error *err)
 static hp_status detect(const hp__arch **out, const hp_checkpoint *c,
                         hp_error *err)
 {
-    for (size_t i = 0; i < TABLE_SIZE; i++)
+    for (size_t i = 0; table[i]; i++)
         if (hp__arch_matches(table[i], c, 0) ||
             hp__arch_matches(table[i], c, 1)) {
             *out = table[i];
@@ -86,7 +88,7 @@ hp_status hp__arch_get(const hp__arch **out, int *detected,
     *detected = !type;
     if (!type)
         return detect(out, c, err);
-    for (size_t i = 0; i < TABLE_SIZE; i++)
+    for (size_t i = 0; table[i]; i++)
         if (strcmp(table[i]->model_type, type) == 0) {
             *out = table[i];
             return HP_OK;

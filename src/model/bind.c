@@ -122,7 +122,7 @@ static const hp_tensor *take(hp__binder *b, const hp_tensor *t, uint64_t rows,
     if (b->status)
         return NULL;
     if (b->n_used < b->room)
-        b->used[b->n_used++] = t;
+        b->used[b->n_used++].tensor = t;
     return t;
 }
 

@@ -4,6 +4,11 @@
 #include "model/config.h"
 #include "model/graph.h"
 
+/* A tensor that was bound. */
+typedef struct hp__use {
+    const hp_tensor *tensor;
+} hp__use;
+
 /*
  * From tensor names to weight references. An architecture walks its names
  * once; each call finds a tensor, checks its shape and dtype, and remembers
@@ -16,9 +21,9 @@ typedef struct hp__binder {
     char scope[192];            /* names that follow begin so */
     int outside;                /* the scope has no prefix */
     hp__pruned pruned;
-    size_t at_pruned;       /* those of the layers before */
-    uint32_t layer_pruned;  /* of the layer being bound */
-    const hp_tensor **used; /* [n_used] in order of binding */
+    size_t at_pruned;      /* those of the layers before */
+    uint32_t layer_pruned; /* of the layer being bound */
+    hp__use *used;         /* [n_used] in order of binding */
     size_t n_used, room;
     hp_status status;
     hp_error *err;

@@ -33,7 +33,7 @@ hp_status hp__config_heads(hp_spec *out, const hp__node *config,
                            const char *width_key, const char *heads_key,
                            hp_error *err)
 {
-    uint32_t width = 0, heads = 0;
+    uint32_t width = 1, heads = 1;
     hp_status st = get_ranged(&width, config, width_key, MAX_WIDTH, err);
     if (!st)
         st = get_ranged(&heads, config, heads_key, MAX_WIDTH, err);

@@ -80,10 +80,10 @@ static int is_buffer(const hp__arch *a, const char *name)
     return 0;
 }
 
-static int compare_tensor(const void *a, const void *b)
+static int compare_use(const void *a, const void *b)
 {
-    uintptr_t x = (uintptr_t) * (const hp_tensor *const *)a;
-    uintptr_t y = (uintptr_t) * (const hp_tensor *const *)b;
+    uintptr_t x = (uintptr_t)((const hp__use *)a)->tensor;
+    uintptr_t y = (uintptr_t)((const hp__use *)b)->tensor;
     return (x > y) - (x < y);
 }
 
@@ -104,14 +104,15 @@ static void survey_tensors(hp__binder *b, const hp__arch *a)
     const hp_checkpoint *c = b->m->checkpoint;
     size_t extra = 0;
     const char *first = "";
-    qsort(b->used, b->n_used, sizeof *b->used, compare_tensor);
+    qsort(b->used, b->n_used, sizeof *b->used, compare_use);
     for (size_t i = 0; i < hp_checkpoint_n_tensors(c); i++) {
         const hp_tensor *t = hp_checkpoint_tensor(c, i);
+        const hp__use use = {t};
         if (is_buffer(a, t->name))
             continue;
         if (t->dtype != HP_DTYPE_OTHER)
             b->m->info.parameters += t->n_elements;
-        if (bsearch(&t, b->used, b->n_used, sizeof *b->used, compare_tensor))
+        if (bsearch(&use, b->used, b->n_used, sizeof *b->used, compare_use))
             continue;
         if (extra++ == 0)
             first = t->name;

@@ -10,18 +10,19 @@
 #include <string.h>
 
 static const hp__scorer *const table[] = {
-    &hp__scorer_entropy, &hp__scorer_magnitude, &hp__scorer_random};
-
-#define TABLE_SIZE (sizeof table / sizeof *table)
+    &hp__scorer_entropy, &hp__scorer_magnitude, &hp__scorer_random, NULL};
 
 const hp_method *hp_method_at(size_t i)
 {
-    return i < TABLE_SIZE ? &table[i]->method : NULL;
+    size_t n = 0;
+    while (n < i && table[n])
+        n++;
+    return table[n] ? &table[n]->method : NULL;
 }
 
 static const hp__scorer *find_scorer(const char *name)
 {
-    for (size_t i = 0; i < TABLE_SIZE; i++)
+    for (size_t i = 0; table[i]; i++)
         if (strcmp(table[i]->method.name, name) == 0)
             return table[i];
     return NULL;

@@ -67,6 +67,69 @@ void edit_header(const char *folder, const char *from, const char *to)
     free(path);
 }
 
+/* All bytes of FOLDER/model.safetensors, and the path of it. */
+static char *read_weights(char **path, size_t *len, const char *folder)
+{
+    *path = fixture_path(folder, "model.safetensors");
+    return fixture_read(*path, len);
+}
+
+static void write_weights(char *path, char *bytes, size_t len,
+                          const char *folder)
+{
+    fixture_put(folder, "model.safetensors", bytes, len);
+    free(bytes);
+    free(path);
+}
+
+void edit_scale(const char *folder, const hp_slice *s, float factor)
+{
+    char *path;
+    size_t len;
+    char *bytes = read_weights(&path, &len, folder);
+    const hp_tensor *t = s->tensor;
+    uint64_t columns = t->n_dims > 1 ? t->dims[1] : 1;
+    for (uint64_t i = 0; i < t->n_elements; i++) {
+        uint64_t at = s->axis ? i % columns : i / columns;
+        if (at < s->start || at >= s->start + s->count)
+            continue;
+        float value;
+        memcpy(&value, bytes + t->offset + 4 * i, 4);
+        value *= factor;
+        memcpy(bytes + t->offset + 4 * i, &value, 4);
+    }
+    write_weights(path, bytes, len, folder);
+}
+
+void edit_value(const char *folder, const char *tensor, size_t index,
+                float value)
+{
+    hp_error err;
+    hp_checkpoint *c = NULL;
+    char *path;
+    size_t len;
+    char *bytes = read_weights(&path, &len, folder);
+    if (hp_checkpoint_open(&c, folder, NULL, &err))
+        fail_msg("%s", err.message);
+    const hp_tensor *t = hp_checkpoint_find(c, tensor);
+    assert_non_null(t);
+    memcpy(bytes + t->offset + 4 * index, &value, 4);
+    hp_checkpoint_free(c);
+    write_weights(path, bytes, len, folder);
+}
+
+void edit_fill(const char *folder, float value)
+{
+    char *path;
+    size_t len;
+    uint64_t header;
+    char *bytes = read_weights(&path, &len, folder);
+    memcpy(&header, bytes, 8);
+    for (size_t i = 8 + (size_t)header; i + 4 <= len; i += 4)
+        memcpy(bytes + i, &value, 4);
+    write_weights(path, bytes, len, folder);
+}
+
 static hp_status open_both(hp_checkpoint **c, hp_model **m, const char *path,
                            hp_error *err)
 {

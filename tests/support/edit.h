@@ -15,6 +15,13 @@ void edit_config(const char *folder, const char *from, const char *to);
  * the data stays. */
 void edit_header(const char *folder, const char *from, const char *to);
 
+/* Multiplies the F32 values of a slice of FOLDER/model.safetensors. */
+void edit_scale(const char *folder, const hp_slice *s, float factor);
+/* One F32 value of a tensor, and all values of all tensors. */
+void edit_value(const char *folder, const char *tensor, size_t index,
+                float value);
+void edit_fill(const char *folder, float value);
+
 /* Opens a checkpoint and its model, or fails the test; both closed by
  * close_model. */
 hp_model *open_model(const char *path);

@@ -127,10 +127,11 @@ static void test_bad_ratio(void **state)
         const char *message;
     } cases[] = {{1.3, "ratio 1.3 is outside 0..1"},
                  {-0.1, "ratio -0.1 is outside"},
-                 {NAN, "nan is outside"},
-                 {INFINITY, "inf is outside"}};
+                 {(double)NAN, "nan is outside"},
+                 {(double)INFINITY, "inf is outside"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        hp_plan *p = (hp_plan *)&err;
+        static hp_plan not_null;
+        hp_plan *p = &not_null;
         hp_policy policy = {.ratio = cases[i].ratio};
         assert_int_equal(hp_plan_make(&p, &scores, &policy, &err), HP_INVALID);
         assert_null(p);
@@ -141,7 +142,8 @@ static void test_bad_ratio(void **state)
 static void test_count(void **state)
 {
     (void)state;
-    hp_plan *p = make(&(hp_policy){.has_count = 1, .count = 5, .ratio = NAN});
+    hp_plan *p =
+        make(&(hp_policy){.has_count = 1, .count = 5, .ratio = (double)NAN});
     assert_int_equal(p->n_pruned, 5);
     for (size_t i = 0; i < 5; i++)
         assert_int_equal(ranks[p->order[i]], i);
