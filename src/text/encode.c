@@ -74,11 +74,13 @@ static hp_status fail_character(const encoder *e, hp_error *err)
         at--;
     size_t end = at;
     uint32_t c = hp__utf8_next(piece, &end);
-    char shown[HP__SHORT];
+    char shown[HP__SHORT] = "";
+    if (c >= 0x20 && !hp__unicode_is_other(c))
+        hp__shorten(shown, piece + at, end - at);
     return hp_fail(err, HP_FORMAT,
-                   "character '%s' (U+%04X) at byte %zu cannot be expressed by "
+                   "character U+%04X%s%s%s at byte %zu cannot be expressed by "
                    "the tokenizer's vocabulary",
-                   hp__shorten(shown, piece + at, end - at), (unsigned)c,
+                   (unsigned)c, *shown ? " '" : "", shown, *shown ? "'" : "",
                    e->piece + at);
 }
 

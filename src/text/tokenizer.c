@@ -33,13 +33,12 @@ static hp_status open_config(hp__json **out, hp_tokenizer *t,
     return st ? st : hp__json_open(out, path, JSON_MOST, err);
 }
 
-static hp_status fail_none(const char *folder, const char *what, hp_error *err)
+static hp_status fail_none(const char *what, hp_error *err)
 {
     hp_status st = hp_fail(err, HP_FORMAT, "%s", what);
-    hp_fail_hint(err, st,
-                 "give token ids with --tokens FILE, or the tokenizer with "
-                 "--tokenizer FILE");
-    return *folder ? hp_fail_file(err, st, folder) : st;
+    return hp_fail_hint(err, st,
+                        "give token ids with --tokens FILE, or the tokenizer "
+                        "with --tokenizer FILE");
 }
 
 /* `folder` ends in '/', or is "". */
@@ -56,12 +55,11 @@ static hp_status open_folder(hp_tokenizer *t, const char *folder,
     }
     int bpe = hp__file_exists(look, "vocab.json");
     if (!bpe && !hp__file_exists(look, "vocab.txt"))
-        return fail_none(folder,
-                         "no tokenizer: neither tokenizer.json nor vocab.json "
+        return fail_none("no tokenizer: neither tokenizer.json nor vocab.json "
                          "with merges.txt nor vocab.txt",
                          err);
     if (bpe && !hp__file_exists(look, "merges.txt"))
-        return fail_none(folder, "vocab.json without merges.txt", err);
+        return fail_none("vocab.json without merges.txt", err);
     st = open_config(&config, t, folder, err);
     const hp__node *root = config ? hp__json_root(config) : NULL;
     if (!st && bpe)
@@ -114,7 +112,9 @@ static hp_status open_path(hp_tokenizer *t, const char *path, uint32_t vocab,
         return open_file(t, path, vocab, err);
     hp_status st = hp__arena_printf(&folder, &t->arena, err, "%s%s", path,
                                     ends_with(path, "/") ? "" : "/");
-    return st ? st : open_folder(t, folder, vocab, err);
+    if (!st)
+        st = open_folder(t, folder, vocab, err);
+    return st ? hp_fail_file(err, st, path) : HP_OK;
 }
 
 hp_status hp_tokenizer_open(hp_tokenizer **out, const char *path,

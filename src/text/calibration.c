@@ -1,0 +1,212 @@
+/*
+ * Calibration data: texts become windows, lines of ids are taken as they are.
+ * All of every file is read and checked, whatever part of it is used.
+ */
+#include "base/arena.h"
+#include "base/checked.h"
+#include "base/sha256.h"
+#include "io/zio.h"
+#include "text/sample.h"
+#include "text/token_rows.h"
+#include "text/tokenizer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { DEFAULT_WINDOWS = 32, DEFAULT_LENGTH = 512 };
+
+struct hp_calibration {
+    hp__arena arena;
+    hp__token_rows rows;
+    hp__sha256 sum;
+    hp_sequences sequences;
+    hp_calibration_info info;
+};
+
+static const char *source_name(const char *path)
+{
+    return strcmp(path, "-") == 0 ? "standard input" : path;
+}
+
+/* ---- ids ---- */
+
+static hp_status read_tokens(hp_calibration *c, const hp_calibration_options *o,
+                             hp_error *err)
+{
+    char *text = NULL;
+    size_t len = 0;
+    hp__line_rules rules = {
+        .most = o->sequences, .max_length = o->max_length, .vocab = o->vocab};
+    hp_status st = hp__zio_slurp(&text, &len, o->tokens, HP__TEXT_MOST, err);
+    if (st)
+        return st;
+    hp__sha256_add(&c->sum, text, len);
+    st = hp__token_rows_parse(&c->rows, text, len, &rules, err);
+    free(text);
+    if (st)
+        return hp_fail_file(err, st, source_name(o->tokens));
+    return hp__arena_strdup(&c->info.source, &c->arena, source_name(o->tokens),
+                            err);
+}
+
+/* ---- texts ---- */
+
+static hp_status window_length(size_t *out, const hp_calibration_options *o,
+                               size_t around, hp_error *err)
+{
+    size_t length = o->length;
+    if (!length)
+        length = o->max_length < DEFAULT_LENGTH ? o->max_length
+                                                : (size_t)DEFAULT_LENGTH;
+    if (length > o->max_length)
+        return hp_fail(err, HP_INVALID,
+                       "windows of %zu tokens are longer than the model's "
+                       "maximum of %zu",
+                       length, o->max_length);
+    if (length <= around)
+        return hp_fail(err, HP_INVALID,
+                       "windows of %zu tokens leave no room beside %zu special "
+                       "tokens",
+                       length, around);
+    *out = length;
+    return HP_OK;
+}
+
+static hp_status add_text(hp__buffer *ids, hp_calibration *c,
+                          const hp_tokenizer *t, const char *path, size_t want,
+                          hp_error *err)
+{
+    char *text = NULL;
+    size_t len = 0, have = ids->len / sizeof(int32_t);
+    hp_status st = path ? hp__zio_slurp(&text, &len, path, HP__TEXT_MOST, err)
+                        : hp__sample_read(&text, &len, err);
+    if (st)
+        return st;
+    hp__sha256_add(&c->sum, text, len);
+    st = hp__tokenizer_encode(ids, t, text, len, want > have ? want - have : 0,
+                              err);
+    free(text);
+    if (!st)
+        return HP_OK;
+    return hp_fail_file(err, st, path ? source_name(path) : HP__SAMPLE_NAME);
+}
+
+static hp_status add_texts(hp__buffer *ids, hp_calibration *c,
+                           const hp_tokenizer *t,
+                           const hp_calibration_options *o, size_t want,
+                           hp_error *err)
+{
+    if (!o->n_data) {
+        c->info.source = HP__SAMPLE_NAME;
+        return add_text(ids, c, t, NULL, want, err);
+    }
+    c->info.source = "";
+    for (size_t i = 0; i < o->n_data; i++) {
+        hp_status st = hp__arena_printf(&c->info.source, &c->arena, err,
+                                        "%s%s%s", c->info.source, i ? "," : "",
+                                        source_name(o->data[i]));
+        if (!st)
+            st = add_text(ids, c, t, o->data[i], want, err);
+        if (st)
+            return st;
+    }
+    return HP_OK;
+}
+
+static hp_status read_texts(hp_calibration *c, const hp_tokenizer *t,
+                            const hp_calibration_options *o, hp_error *err)
+{
+    hp__buffer ids = {0};
+    size_t want;
+    hp__window_rules rules = {.most =
+                                  o->sequences ? o->sequences : DEFAULT_WINDOWS,
+                              .before = t->before,
+                              .after = t->after,
+                              .n_before = t->n_before,
+                              .n_after = t->n_after};
+    size_t around = rules.n_before + rules.n_after;
+    hp_status st = window_length(&rules.length, o, around, err);
+    if (st)
+        return st;
+    if (!hp__mul(&want, rules.most, rules.length - around))
+        want = SIZE_MAX;
+    st = add_texts(&ids, c, t, o, want, err);
+    size_t n = ids.len / sizeof(int32_t);
+    if (!st && !n) {
+        st = hp_fail(err, HP_FORMAT, "calibration text yields no token");
+        hp_fail_file(err, st, c->info.source);
+    }
+    if (!st)
+        hp__token_rows_cut(&c->rows, (const void *)ids.data, n, &rules);
+    hp__buffer_clear(&ids);
+    return st;
+}
+
+/* ---- both ---- */
+
+static hp_status finish(hp_calibration *c, hp_error *err)
+{
+    const hp__token_rows *r = &c->rows;
+    size_t *start = NULL;
+    char *hex = NULL;
+    if (r->ids.failed || r->ends.failed)
+        return hp_fail(err, HP_NOMEM, "out of memory (calibration data)");
+    hp_status st =
+        hp__arena_alloc(&start, &c->arena, r->n + 1, sizeof *start, err);
+    if (!st)
+        st = hp__arena_alloc(&hex, &c->arena, 65, 1, err);
+    if (st)
+        return st;
+    memcpy(start + 1, r->ends.data, r->n * sizeof *start);
+    hp__sha256_hex(&c->sum, hex);
+    c->sequences =
+        (hp_sequences){.ids = (void *)r->ids.data, .start = start, .n = r->n};
+    c->info.sha256 = hex;
+    c->info.sequences = r->n;
+    c->info.tokens = start[r->n];
+    for (size_t i = 0; i < r->n; i++)
+        if (start[i + 1] - start[i] > c->info.length)
+            c->info.length = start[i + 1] - start[i];
+    return HP_OK;
+}
+
+hp_status hp_calibration_open(hp_calibration **out, const hp_tokenizer *t,
+                              const hp_calibration_options *o, hp_error *err)
+{
+    hp_calibration *c = NULL;
+    *out = NULL;
+    if (!t && !o->tokens)
+        return hp_fail(err, HP_INVALID, "calibration text without a tokenizer");
+    hp_status st = hp__new(&c, 1, sizeof *c, err);
+    if (st)
+        return st;
+    hp__sha256_init(&c->sum);
+    st = o->tokens ? read_tokens(c, o, err) : read_texts(c, t, o, err);
+    if (!st)
+        st = finish(c, err);
+    if (st) {
+        hp_calibration_free(c);
+        return st;
+    }
+    *out = c;
+    return HP_OK;
+}
+
+void hp_calibration_free(hp_calibration *c)
+{
+    if (!c)
+        return;
+    hp__token_rows_clear(&c->rows);
+    hp__arena_clear(&c->arena);
+    free(c);
+}
+
+const hp_sequences *hp_calibration_sequences(const hp_calibration *c)
+{
+    return &c->sequences;
+}
+
+const hp_calibration_info *hp_calibration_info_get(const hp_calibration *c)
+{
+    return &c->info;
+}
