@@ -3,18 +3,19 @@
 
 #include <string.h>
 
-static const hp__form *const forms[] = {
-    &hp__form_zero,
-};
+static const hp__form *const forms[] = {&hp__form_zero, NULL};
 
 const hp_emit *hp_emit_at(size_t i)
 {
-    return i < sizeof forms / sizeof *forms ? &forms[i]->emit : NULL;
+    for (size_t k = 0; forms[k]; k++)
+        if (k == i)
+            return &forms[k]->emit;
+    return NULL;
 }
 
 const hp_emit *hp_emit_find(const char *name)
 {
-    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
+    for (size_t i = 0; forms[i]; i++)
         if (strcmp(forms[i]->emit.name, name) == 0)
             return &forms[i]->emit;
     return NULL;
@@ -22,7 +23,7 @@ const hp_emit *hp_emit_find(const char *name)
 
 const hp__form *hp__form_find(const hp_emit *emit)
 {
-    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
+    for (size_t i = 0; forms[i]; i++)
         if (&forms[i]->emit == emit)
             return forms[i];
     return NULL;

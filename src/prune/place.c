@@ -1,5 +1,5 @@
 /* Output paths: what may be written where, and the last step of writing. */
-#define _XOPEN_SOURCE 700 /* realpath */
+#define _XOPEN_SOURCE 700 /* realpath; NOLINT(cert-dcl51-cpp) */
 #include "prune/place.h"
 #include "io/file.h"
 
@@ -51,9 +51,10 @@ static void look_at(contents *c, const char *folder, const char *name,
     struct stat s;
     int len = snprintf(path, sizeof path, "%s/%s", folder, name);
     int fits = len > 0 && (size_t)len < sizeof path;
-    int link = fits && lstat(path, &s) == 0 && S_ISLNK(s.st_mode);
+    if (fits && lstat(path, &s) != 0)
+        return; /* gone meanwhile */
     c->n++;
-    if (!fits || !(link || S_ISREG(s.st_mode)))
+    if (!fits || !(S_ISLNK(s.st_mode) || S_ISREG(s.st_mode)))
         snprintf(c->unknown, sizeof c->unknown, "%s", name);
     if (fits && hp_checkpoint_has_file(input, path))
         snprintf(c->input, sizeof c->input, "%s", name);
@@ -290,8 +291,7 @@ static int remove_folder(const char *folder)
 
 static int cannot_exchange(int number)
 {
-    return number == ENOSYS || number == EINVAL || number == ENOTSUP ||
-           number == EOPNOTSUPP;
+    return number == ENOSYS || number == EINVAL || number == EOPNOTSUPP;
 }
 
 /* What stands at the target gives way. */

@@ -146,9 +146,10 @@ hp_status hp_document_report(char **out, const hp_report *r, hp_error *err)
     unsigned char *mask = NULL;
     const hp__form *form = hp__form_find(r->emit);
     *out = NULL;
+    if (!form)
+        return hp_fail(err, HP_INVALID, "no such output form");
     hp__emit_start(&e, &b);
-    hp_status st = form ? hp__new(&mask, hp_model_n_heads(r->model), 1, err)
-                        : hp_fail(err, HP_INVALID, "no such output form");
+    hp_status st = hp__new(&mask, hp_model_n_heads(r->model), 1, err);
     if (!st)
         st = hp__plan_mask(mask, r->plan, r->model, err);
     if (!st)

@@ -52,8 +52,9 @@ hp_status hp_rewrite_begin(hp_rewrite **out, const hp_model *m,
     hp_rewrite *r = NULL;
     const hp__form *form = hp__form_find(o->emit);
     *out = NULL;
-    hp_status st = form ? hp__new(&r, 1, sizeof *r, err)
-                        : hp_fail(err, HP_INVALID, "no such output form");
+    if (!form)
+        return hp_fail(err, HP_INVALID, "no such output form");
+    hp_status st = hp__new(&r, 1, sizeof *r, err);
     if (st)
         return st;
     r->model = m;

@@ -161,12 +161,12 @@ static void store(unsigned char *out, float value, const char *dtype)
 
 /* ---- files ---- */
 
-typedef struct text {
+typedef struct growing {
     char *bytes;
     size_t len, room;
-} text;
+} growing;
 
-static void extend(text *t, const void *bytes, size_t len)
+static void extend(growing *t, const void *bytes, size_t len)
 {
     if (t->len + len + 1 > t->room) {
         t->room = 2 * (t->len + len + 1);
@@ -179,8 +179,8 @@ static void extend(text *t, const void *bytes, size_t len)
     t->bytes[t->len] = '\0';
 }
 
-__attribute__((format(printf, 2, 3))) static void say(text *t, const char *fmt,
-                                                      ...)
+__attribute__((format(printf, 2, 3))) static void say(growing *t,
+                                                      const char *fmt, ...)
 {
     char line[512];
     va_list ap;
@@ -210,9 +210,9 @@ void fixture_put(const char *folder, const char *name, const void *bytes,
     free(path);
 }
 
-void fixture_put_text(const char *folder, const char *name, const char *bytes)
+void fixture_put_text(const char *folder, const char *name, const char *text)
 {
-    fixture_put(folder, name, bytes, strlen(bytes));
+    fixture_put(folder, name, text, strlen(text));
 }
 
 /* One safetensors file of tensors [from, to). */
@@ -220,7 +220,7 @@ static size_t write_shard(const char *folder, const char *name,
                           const tensors *t, size_t from, size_t to,
                           const char *dtype)
 {
-    text out = {0}, header = {0};
+    growing out = {0}, header = {0};
     size_t offset = 0, size = dtype_size(dtype);
     say(&header, "{\"__metadata__\":{\"format\":\"pt\"}");
     for (size_t i = from; i < to; i++) {
@@ -256,7 +256,7 @@ static size_t write_shard(const char *folder, const char *name,
 
 static void write_shards(const char *folder, const tensors *t, const fixture *f)
 {
-    text index = {0}, map = {0};
+    growing index = {0}, map = {0};
     char name[64];
     size_t total = 0;
     for (unsigned s = 0; s < f->shards; s++) {
@@ -280,7 +280,7 @@ static void write_shards(const char *folder, const tensors *t, const fixture *f)
 static void write_config(const char *folder, const fixture *f)
 {
     unsigned width = f->heads * f->head_dim;
-    text c = {0};
+    growing c = {0};
     if (strcmp(f->model_type, "gpt2") == 0)
         say(&c,
             "{\n  \"architectures\": [\"GPT2LMHeadModel\"],\n"
@@ -358,7 +358,7 @@ void fixture_remove(char *folder)
 
 char *fixture_read(const char *path, size_t *len)
 {
-    text t = {0};
+    growing t = {0};
     char piece[4096];
     FILE *f = fopen(path, "rb");
     if (!f)
