@@ -155,11 +155,13 @@ void close_model(hp_model *m)
 {
     if (!m)
         return;
-    const hp_checkpoint *borrowed = hp_model_checkpoint(m);
-    hp_checkpoint *c;
-    memcpy(&c, &borrowed, sizeof c);
+    /* open_model made it: the const is the model's view of it. */
+    union {
+        const hp_checkpoint *borrowed;
+        hp_checkpoint *own;
+    } c = {.borrowed = hp_model_checkpoint(m)};
     hp_model_free(m);
-    hp_checkpoint_free(c);
+    hp_checkpoint_free(c.own);
 }
 
 hp_status try_model(const char *path, hp_error *err)

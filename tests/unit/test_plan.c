@@ -10,8 +10,8 @@
 
 #include <cmocka.h>
 
-#define LAYERS 4
-#define HEADS  6
+#define LAYERS ((size_t)4)
+#define HEADS  ((size_t)6)
 #define N      (LAYERS * HEADS)
 
 static head_table table;
