@@ -46,11 +46,10 @@ static void put_shard(const char *name, const char *header, const char *data)
 {
     char bytes[1024] = {0};
     size_t len = strlen(header), n = strlen(data);
-    assert_true(8 + len + n <= sizeof bytes);
+    assert_true(8 + len + n < sizeof bytes);
     bytes[0] = (char)(len % 256);
     bytes[1] = (char)(len / 256);
-    memcpy(bytes + 8, header, len);
-    memcpy(bytes + 8 + len, data, n);
+    snprintf(bytes + 8, sizeof bytes - 8, "%s%s", header, data);
     fixture_put(folder, name, bytes, 8 + len + n);
 }
 

@@ -68,6 +68,7 @@ static void every_status_has_a_text(void **state)
 static void names_are_shortened_between_characters(void **state)
 {
     (void)state;
+    static const char four[4] = {'\xf0', '\x9f', '\x98', '\x80'};
     char out[HP__SHORT], name[200], wanted[HP__SHORT];
     assert_string_equal(hp__shorten_text(out, "short"), "short");
     assert_string_equal(hp__shorten(out, "a\0b", 3), "a?b");
@@ -76,7 +77,7 @@ static void names_are_shortened_between_characters(void **state)
     assert_string_equal(hp__shorten(out, name, 80), wanted);
     snprintf(wanted, sizeof wanted, "%.80s...", name);
     assert_string_equal(hp__shorten(out, name, 81), wanted);
-    memcpy(name + 78, "\xf0\x9f\x98\x80", 4);
+    memcpy(name + 78, four, sizeof four);
     snprintf(wanted, sizeof wanted, "%.78s...", name);
     assert_string_equal(hp__shorten(out, name, 200), wanted);
 }

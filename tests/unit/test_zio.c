@@ -139,7 +139,7 @@ static void damage_is_seen(void **state)
     gz[2] = 7; /* method */
     expect_refusal("bad.gz", gz, n, "damaged: unknown compression method");
     gz[2] = 8;
-    memcpy(gz + n, "tail", 4);
+    memset(gz + n, 't', 4);
     expect_refusal("bad.gz", gz, n + 4, "4 bytes follow the gzip data");
 }
 
