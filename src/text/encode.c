@@ -230,6 +230,7 @@ hp_status hp__tokenizer_encode(hp__buffer *ids, const hp_tokenizer *t,
     return st;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): as the public header has it */
 hp_status hp_tokenizer_encode(int32_t **ids, size_t *n, const hp_tokenizer *t,
                               const char *text, size_t len, int special,
                               hp_error *err)

@@ -40,11 +40,10 @@ static hp_status clean(const hp__normalizer *n, hp__buffer *out, const char *s,
         return fail_memory(err);
     for (size_t at = 0, next = 0; at < len; at = next) {
         uint32_t c = hp__utf8_next(s, &next);
-        if (c == '\t' || c == '\n' || c == '\r')
-            *to++ = ' ';
-        else if (c == 0xFFFD || hp__unicode_is_other(c))
+        int kept = c == '\t' || c == '\n' || c == '\r';
+        if (!kept && (c == 0xFFFD || hp__unicode_is_other(c)))
             continue;
-        else if (hp__unicode_is_space(c))
+        if (hp__unicode_is_space(c))
             *to++ = ' ';
         else
             while (at < next)

@@ -106,24 +106,23 @@ void hp__matcher_free(hp__matcher *m)
     free(m);
 }
 
-static int match(const hp__regex *r, hp__matcher *m, const char *text,
-                 size_t len, size_t from)
+static int match(const hp__regex *r, hp__matcher *m, const hp__subject *s)
 {
     uint32_t options = PCRE2_NO_UTF_CHECK | PCRE2_NOTEMPTY;
-    PCRE2_SPTR subject = (PCRE2_SPTR)text;
-    int code = pcre2_match(r->code, subject, len, from, options, m->data, NULL);
+    PCRE2_SPTR text = (PCRE2_SPTR)s->text;
+    int code =
+        pcre2_match(r->code, text, s->len, s->from, options, m->data, NULL);
     if (code == PCRE2_ERROR_JIT_STACKLIMIT)
-        code = pcre2_match(r->code, subject, len, from, options | PCRE2_NO_JIT,
-                           m->data, NULL);
+        code = pcre2_match(r->code, text, s->len, s->from,
+                           options | PCRE2_NO_JIT, m->data, NULL);
     return code;
 }
 
 hp_status hp__regex_find(size_t span[2], const hp__regex *r, hp__matcher *m,
-                         const char *text, size_t len, size_t from,
-                         hp_error *err)
+                         const hp__subject *s, hp_error *err)
 {
-    int code = match(r, m, text, len, from);
-    span[0] = span[1] = len;
+    int code = match(r, m, s);
+    span[0] = span[1] = s->len;
     if (code == PCRE2_ERROR_NOMATCH)
         return HP_OK;
     if (code == PCRE2_ERROR_NOMEMORY)
@@ -136,10 +135,10 @@ hp_status hp__regex_find(size_t span[2], const hp__regex *r, hp__matcher *m,
                        (const char *)why);
     }
     const PCRE2_SIZE *found = pcre2_get_ovector_pointer(m->data);
-    /* \K in a look-ahead can put the start behind the end. */
-    if (found[0] < from || found[1] <= found[0] || found[1] > len)
+    /* A look-ahead can move the start behind the end. */
+    if (found[0] < s->from || found[1] <= found[0] || found[1] > s->len)
         return hp_fail(err, HP_FORMAT,
-                       "regular expression of the tokenizer: match without "
+                       "regular expression of the tokenizer: a match without "
                        "text");
     span[0] = found[0];
     span[1] = found[1];

@@ -21,14 +21,16 @@ HP_CHECKED
 hp_status hp__matcher_open(hp__matcher **out, hp_error *err);
 void hp__matcher_free(hp__matcher *m); /* NULL is fine */
 
-/*
- * The first match of at least one byte at or after `from` of checked UTF-8;
- * span[0] == span[1] == len when there is none.
- */
+typedef struct hp__subject {
+    const char *text; /* checked UTF-8 */
+    size_t len, from;
+} hp__subject;
+
+/* The first match of at least one byte at or after `from`; span[0] == span[1]
+ * == len when there is none. */
 HP_CHECKED
 hp_status hp__regex_find(size_t span[2], const hp__regex *r, hp__matcher *m,
-                         const char *text, size_t len, size_t from,
-                         hp_error *err);
+                         const hp__subject *s, hp_error *err);
 
 /* Rewrites a pattern of the tokenizers library (Oniguruma) for PCRE2. */
 HP_CHECKED

@@ -40,20 +40,21 @@ static void next_by_character(span *out, const hp__splitter *p,
 typedef struct cutter {
     const hp__splitter *p;
     hp__matcher *matcher;
-    const char *text;
-    size_t len, found[2];
+    hp__subject subject;
+    size_t found[2];
 } cutter;
 
 /* The span that begins at `at`. */
 static hp_status next_span(span *out, cutter *c, size_t at, hp_error *err)
 {
     if (c->p->is) {
-        next_by_character(out, c->p, c->text, c->len, at);
+        next_by_character(out, c->p, c->subject.text, c->subject.len, at);
         return HP_OK;
     }
     if (c->found[0] < at || !at) {
-        hp_status st = hp__regex_find(c->found, c->p->regex, c->matcher,
-                                      c->text, c->len, at, err);
+        c->subject.from = at;
+        hp_status st =
+            hp__regex_find(c->found, c->p->regex, c->matcher, &c->subject, err);
         if (st)
             return st;
     }
@@ -90,7 +91,7 @@ static hp_status hand_on(const hp__splitter *p, hp__split *s, size_t stage,
 hp_status hp__stage_cut(const hp__splitter *p, hp__split *s, size_t stage,
                         const char *text, size_t len, hp_error *err)
 {
-    cutter c = {.p = p, .matcher = s->matcher, .text = text, .len = len};
+    cutter c = {.p = p, .matcher = s->matcher, .subject = {text, len, 0}};
     span held = {0, 0, 0}, next;
     hp_status st = HP_OK;
     while (!st && !s->stop && held.to < len) {

@@ -10,9 +10,19 @@ typedef struct line {
     int bracket; /* a JSON array */
 } line;
 
+static int is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r';
+}
+
+static int ends_word(char c)
+{
+    return is_blank(c) || c == ',' || c == ']';
+}
+
 static void skip_blanks(line *l)
 {
-    while (l->at < l->len && memchr(" \t\r", l->text[l->at], 3))
+    while (l->at < l->len && is_blank(l->text[l->at]))
         l->at++;
 }
 
@@ -29,7 +39,7 @@ static hp_status fail_word(const line *l, const char *what, hp_error *err)
 {
     size_t end = l->at;
     char word[HP__SHORT];
-    while (end < l->len && !memchr(" \t\r,]", l->text[end], 5))
+    while (end < l->len && !ends_word(l->text[end]))
         end++;
     if (end == l->at)
         return hp_fail(err, HP_FORMAT, "line %zu, column %zu: %s", l->number,
@@ -53,7 +63,7 @@ static hp_status take_id(int32_t *out, line *l, uint32_t vocab, hp_error *err)
     for (; is_digit(l, at); at++)
         if (id <= INT32_MAX)
             id = id * 10 + (uint64_t)(l->text[at] - '0');
-    int ended = at == l->len || memchr(" \t\r,]", l->text[at], 5) != NULL;
+    int ended = at == l->len || ends_word(l->text[at]);
     if (at == l->at || !ended)
         return fail_word(l, "a token id was expected", err);
     if (id >= vocab || id > INT32_MAX) {
