@@ -1,0 +1,127 @@
+/*
+ * inspect: what is in a checkpoint. A model that headprune does not run is an
+ * error, but the container is shown all the same.
+ */
+#include "cli/inspect.h"
+#include "cli/print.h"
+
+#include <string.h>
+
+static uint64_t total_bytes(const hp_checkpoint *c)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < hp_checkpoint_n_shards(c); i++)
+        bytes += hp_checkpoint_shard(c, i)->size;
+    return bytes;
+}
+
+/* "tokenizer" row: whether text can be used, and if not, why. */
+static void look_at_tokenizer(inspection *n, work *w, cli *c)
+{
+    hp_error why = {0};
+    hp_status st = work_open_tokenizer(w, c, &why);
+    n->has_tokenizer = st == HP_OK;
+    memcpy(n->tokenizer_problem, why.message, sizeof why.message);
+}
+
+static void row(const inspection *n, const char *name, const char *value)
+{
+    if (n->form == FORM_HUMAN) {
+        printf("%-14s%s\n", name, value);
+        return;
+    }
+    print_cell(stdout, n->form, 0, name);
+    print_cell(stdout, n->form, 1, value);
+    print_row_end(stdout, n->form);
+}
+
+static void model_rows(const inspection *n)
+{
+    const hp_model *m = n->model;
+    const hp_model_info *info = hp_model_info_get(m);
+    const hp_spec *spec = hp_model_spec(m);
+    uint64_t in_heads = hp_model_heads_parameters(m);
+    char text[256], a[32], b[32];
+    snprintf(text, sizeof text, "%s%s%s%s", info->model_type,
+             info->architecture[0] ? " (" : "", info->architecture,
+             info->architecture[0] ? ")" : "");
+    row(n, "architecture", text);
+    snprintf(text, sizeof text, "%u layers x %u heads of %u, width %u",
+             spec->n_layers, spec->n_heads, spec->head_dim, spec->width);
+    row(n, "shape", text);
+    snprintf(text, sizeof text, "%u positions, vocabulary %u",
+             spec->max_positions, spec->vocab);
+    row(n, "input", text);
+    snprintf(text, sizeof text, "%s in all, %s in %u heads (%.1f %%)",
+             format_count(a, info->parameters), format_count(b, in_heads),
+             info->heads,
+             info->parameters
+                 ? 100.0 * (double)in_heads / (double)info->parameters
+                 : 0.0);
+    row(n, "parameters", text);
+    if (hp_model_n_heads(m))
+        row(n, "one head", format_count(a, hp_model_head_parameters(m, 0)));
+    row(n, "tied", hp_model_tied(m) ? hp_model_tied(m) : "nothing");
+    row(n, "tokenizer", n->has_tokenizer ? "found" : n->tokenizer_problem);
+}
+
+static void container_rows(const inspection *n)
+{
+    const hp_checkpoint *c = n->checkpoint;
+    dtype_count counts[MAX_DTYPES];
+    size_t n_counts = work_count_dtypes(counts, c);
+    char text[512], a[32], b[32];
+    for (size_t i = 0; i < n_counts; i++) {
+        snprintf(text, sizeof text, "%s: %s tensors, %s", counts[i].name,
+                 format_count(a, counts[i].tensors),
+                 format_bytes(b, counts[i].bytes));
+        row(n, "dtype", text);
+    }
+    for (size_t i = 0; i < hp_checkpoint_n_shards(c); i++) {
+        const hp_shard *s = hp_checkpoint_shard(c, i);
+        snprintf(text, sizeof text, "%s, %s", s->name,
+                 format_bytes(a, s->size));
+        row(n, "file", text);
+    }
+    if (hp_checkpoint_index_name(c))
+        row(n, "index", hp_checkpoint_index_name(c));
+    row(n, "bytes", format_count(a, total_bytes(c)));
+    row(n, "fingerprint", hp_checkpoint_fingerprint(c));
+}
+
+static void print_rows(const inspection *n)
+{
+    static const char *const names[] = {"what", "value"};
+    if (n->form == FORM_HUMAN)
+        printf("%s\n", hp_checkpoint_path(n->checkpoint));
+    else
+        print_table_head(stdout, n->form, names, 2);
+    if (n->model)
+        model_rows(n);
+    container_rows(n);
+    size_t notes = n->model ? hp_model_n_notes(n->model) : 0;
+    for (size_t i = 0; i < notes; i++)
+        row(n, "note", hp_model_note(n->model, i));
+    if (n->model && !notes)
+        row(n, "note", "nothing unusual");
+}
+
+hp_status cmd_inspect(cli *c, hp_error *err)
+{
+    work w = {0};
+    hp_status st = work_open_checkpoint(&w, c, c->args[0], err);
+    if (st)
+        goto done;
+    inspection n = {.form = cli_form(c), .checkpoint = w.checkpoint};
+    st = hp_model_open(&w.model, w.checkpoint, err);
+    n.model = w.model;
+    if (w.model)
+        look_at_tokenizer(&n, &w, c);
+    if (n.form == FORM_JSON || n.form == FORM_NDJSON)
+        inspect_print_json(&n);
+    else
+        print_rows(&n);
+done:
+    work_clear(&w);
+    return st;
+}

@@ -1,0 +1,93 @@
+/* methods: the table of methods. */
+#include "cli/print.h"
+
+static const char *end_of(const hp_method *m)
+{
+    return m->prunes_highest ? "highest" : "lowest";
+}
+
+static const char *needs_of(const hp_method *m)
+{
+    return m->needs_data ? "calibration data" : "weights only";
+}
+
+static void print_object(const hp_method *m)
+{
+    putchar('{');
+    print_json_pair(stdout, "name", m->name);
+    print_json_pair(stdout, "unit", m->unit);
+    print_json_pair(stdout, "prunes", end_of(m));
+    printf("\"needs_data\": %s, \"summary\": ",
+           m->needs_data ? "true" : "false");
+    print_json_text(stdout, m->summary);
+    putchar('}');
+}
+
+static void print_json(void)
+{
+    printf("{\n  \"schema\": \"headprune.methods/1\",\n"
+           "  \"tool\": {\"name\": \"headprune\", \"version\": \"%s\"},\n"
+           "  \"methods\": [",
+           hp_version());
+    const hp_method *m;
+    for (size_t i = 0; (m = hp_method_at(i)) != NULL; i++) {
+        fputs(i ? ",\n    " : "\n    ", stdout);
+        print_object(m);
+    }
+    fputs("\n  ]\n}\n", stdout);
+}
+
+static void print_ndjson(void)
+{
+    const hp_method *m;
+    for (size_t i = 0; (m = hp_method_at(i)) != NULL; i++) {
+        print_object(m);
+        putchar('\n');
+    }
+}
+
+static void print_rows(output_form form)
+{
+    static const char *const names[] = {"method", "unit", "prunes", "needs",
+                                        "summary"};
+    print_table_head(stdout, form, names, 5);
+    const hp_method *m;
+    for (size_t i = 0; (m = hp_method_at(i)) != NULL; i++) {
+        const char *const cells[] = {m->name, m->unit, end_of(m), needs_of(m),
+                                     m->summary};
+        for (size_t j = 0; j < 5; j++)
+            print_cell(stdout, form, j, cells[j]);
+        print_row_end(stdout, form);
+    }
+}
+
+static void print_human(void)
+{
+    printf("%-12s%-8s%-10s%-18s%s\n", "method", "unit", "prunes", "needs",
+           "score");
+    const hp_method *m;
+    for (size_t i = 0; (m = hp_method_at(i)) != NULL; i++)
+        printf("%-12s%-8s%-10s%-18s%s\n", m->name, m->unit[0] ? m->unit : "-",
+               end_of(m), needs_of(m), m->summary);
+}
+
+hp_status cmd_methods(cli *c, hp_error *err)
+{
+    (void)err;
+    switch (cli_form(c)) {
+    case FORM_HUMAN:
+        print_human();
+        break;
+    case FORM_JSON:
+        print_json();
+        break;
+    case FORM_NDJSON:
+        print_ndjson();
+        break;
+    case FORM_TSV:
+    case FORM_MD:
+        print_rows(cli_form(c));
+        break;
+    }
+    return HP_OK;
+}

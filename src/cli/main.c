@@ -1,0 +1,219 @@
+/*
+ * headprune: the table of commands, and from a command line to an exit code.
+ * 0 done; 2 usage; 3 the input is not valid; 4 not supported; 5 I/O or
+ * resources; 128 + n signal n.
+ */
+#include "cli/command.h"
+#include "cli/signals.h"
+
+#include <string.h>
+
+static const command commands[] = {
+    {"METHOD", TAKES_METHOD, 1, "MODEL",
+     "score with METHOD, plan and apply in one go",
+     "Scores every attention head of MODEL with METHOD, picks the heads to "
+     "prune, and writes a new checkpoint in which they are silent. It is "
+     "exactly score | plan | apply in one process. MODEL itself is never "
+     "changed.",
+     "headprune entropy --ratio 0.3 gpt2\n"
+     "headprune magnitude --count 12 --keep 2 gpt2 -o pruned\n"
+     "headprune -q entropy --ratio 0.3 --data wiki.txt.gz gpt2\n"
+     "zstd -dc m.safetensors.zst | headprune magnitude --ratio 0.2 "
+     "--config config.json - -o - | zstd > p.safetensors.zst\n",
+     cmd_prune},
+    {"inspect", TAKES_INSPECT, 1, "MODEL", "what is in a checkpoint",
+     "Shows architecture, layers and heads, parameters, dtypes, files, tied "
+     "tensors, and what is unusual. Of a model that headprune does not run it "
+     "shows what the container holds, and exits with 4.",
+     "headprune inspect gpt2\n"
+     "headprune inspect --json gpt2 | jq '.tensors[].name'\n",
+     cmd_inspect},
+    {"score", TAKES_SCORE, 2, "METHOD MODEL",
+     "scores of one method, nothing is written",
+     "Prints one number for every attention head. With --json it prints the "
+     "document that plan reads.",
+     "headprune score entropy gpt2\n"
+     "headprune score entropy --json gpt2 > scores.json\n"
+     "headprune score entropy --json gpt2 | jq -r '.heads[] | "
+     "select(.score > 4) | .id' | headprune apply --heads - gpt2\n",
+     cmd_score},
+    {"plan", TAKES_PLAN, 1, "SCORES.json",
+     "from scores to the list of heads to prune",
+     "Reads a scores document (- is standard input) and picks the heads that "
+     "go. With --json it prints the document that apply reads, with -q the "
+     "list that --heads takes.",
+     "headprune plan scores.json --ratio 0.3\n"
+     "headprune plan scores.json --ratio 0.3 --scope layer --json > plan.json\n"
+     "headprune plan scores.json --count 10 --keep 2 --protect '0:*'\n",
+     cmd_plan},
+    {"apply", TAKES_APPLY, 1, "MODEL",
+     "a plan or a list of heads -> a new checkpoint",
+     "Writes a new checkpoint in which the heads of a plan or of a list are "
+     "silent. Heads are written LAYER:HEAD,HEAD-HEAD and count from 0. A plan "
+     "that was made for another model is refused.",
+     "headprune apply gpt2 --plan plan.json\n"
+     "headprune apply gpt2 --heads '9:3 11:3,7-10' -o pruned\n"
+     "headprune apply gpt2 --heads @heads.txt --dry-run\n",
+     cmd_apply},
+    {"methods", TAKES_METHODS, 0, "",
+     "the methods: what each needs and which end it prunes first",
+     "Lists the methods.", "headprune methods\n", cmd_methods},
+    {"tokens", TAKES_TOKENS, 1, "MODEL",
+     "text -> token ids, one JSON array a line",
+     "Shows what calibration sees: without --lines or -0 the windows that a "
+     "method would use, otherwise every text whole. The output is what "
+     "--tokens reads.",
+     "headprune tokens gpt2 --data wiki.txt > windows.ids\n"
+     "headprune tokens gpt2 --data prompts.txt --lines\n",
+     cmd_tokens},
+};
+
+const command *command_at(size_t i)
+{
+    return i < sizeof commands / sizeof *commands ? &commands[i] : NULL;
+}
+
+const command *command_find(const char *name)
+{
+    if (hp_method_find(name))
+        return &commands[0];
+    for (size_t i = 1; command_at(i); i++)
+        if (!strcmp(commands[i].name, name))
+            return &commands[i];
+    return NULL;
+}
+
+output_form cli_form(const cli *c)
+{
+    if (options_has(&c->opt, OPT_JSON))
+        return FORM_JSON;
+    return (output_form)c->opt.value[OPT_FORMAT].number;
+}
+
+static hp_status fail_unknown(const char *what, const char *word,
+                              int commands_too, hp_error *err)
+{
+    size_t best = 0;
+    const char *nearest = NULL;
+    for (size_t i = 0; hp_method_at(i); i++)
+        if (suggest_closer(&best, word, hp_method_at(i)->name))
+            nearest = hp_method_at(i)->name;
+    for (size_t i = 1; commands_too && command_at(i); i++)
+        if (suggest_closer(&best, word, commands[i].name))
+            nearest = commands[i].name;
+    if (commands_too && suggest_closer(&best, word, "help"))
+        nearest = "help";
+    hp_status st = hp_fail(err, HP_INVALID, "unknown %s '%s'", what, word);
+    if (nearest)
+        return hp_fail_hint(err, st, "did you mean %s?", nearest);
+    return hp_fail_hint(err, st,
+                        commands_too ? "see headprune --help"
+                                     : "see headprune methods");
+}
+
+static hp_status show_help(const char *word, hp_error *err)
+{
+    if (!word) {
+        help_full(stdout);
+        return HP_OK;
+    }
+    const command *cmd = command_find(word);
+    if (!cmd && strcmp(word, "METHOD") != 0)
+        return fail_unknown("command", word, 1, err);
+    help_command(stdout, cmd ? cmd : &commands[0]);
+    return HP_OK;
+}
+
+static hp_status check_words(const command *cmd, const char *name, const cli *c,
+                             hp_error *err)
+{
+    if (c->n_args == cmd->n_args)
+        return HP_OK;
+    hp_status st =
+        c->n_args > cmd->n_args
+            ? hp_fail(err, HP_INVALID, "'%s' has no use for '%s'", name,
+                      c->args[cmd->n_args])
+            : hp_fail(err, HP_INVALID, "'%s' needs %s", name, cmd->arguments);
+    return hp_fail_hint(err, st, "see headprune help %s", name);
+}
+
+static hp_status run_command(cli *c, const char *name, hp_error *err)
+{
+    const command *cmd = command_find(name);
+    if (!cmd)
+        return fail_unknown("command", name, 1, err);
+    hp_status st = options_check(&c->opt, cmd->takes, name, err);
+    if (st || (st = check_words(cmd, name, c, err)))
+        return st;
+    int scores = cmd->takes == TAKES_SCORE;
+    const char *method = scores ? c->args[0] : name;
+    c->method = hp_method_find(method);
+    if (scores && !c->method)
+        return fail_unknown("method", method, 0, err);
+    return cmd->run(c, err);
+}
+
+static hp_status dispatch(cli *c, hp_error *err)
+{
+    const options *o = &c->opt;
+    const char *name = o->n_words ? o->words[0] : NULL;
+    c->args = o->words + (name != NULL);
+    c->n_args = o->n_words - (name != NULL);
+    if (options_has(o, OPT_VERSION)) {
+        version_print(&c->con);
+        return HP_OK;
+    }
+    if (name && !strcmp(name, "help")) {
+        if (c->n_args > 1)
+            return hp_fail(err, HP_INVALID, "'help' has no use for '%s'",
+                           c->args[1]);
+        return show_help(c->n_args ? c->args[0] : NULL, err);
+    }
+    if (options_has(o, OPT_HELP))
+        return show_help(name, err);
+    if (name)
+        return run_command(c, name, err);
+    if (options_has(o, OPT_GENERATE)) {
+        generate_print(stdout, o->value[OPT_GENERATE].number);
+        return HP_OK;
+    }
+    help_usage(stderr);
+    return HP_INVALID;
+}
+
+/* 1 when the program had standard output to write to and nobody reads it. */
+static int reader_left(const cli *c, hp_status st, hp_status flushed)
+{
+    const char *out = c->opt.value[OPT_OUTPUT].text;
+    int streams = out && !strcmp(out, "-");
+    return (flushed || (st == HP_IO && streams)) && console_reader_gone();
+}
+
+int main(int argc, char **argv)
+{
+    cli c = {0};
+    hp_error err = {0};
+    console_prepare();
+    console_init(&c.con, NULL);
+    c.con.json = options_want_json(argc, argv);
+    static char name[] = "headprune"; /* a report holds no path of ours */
+    if (argc > 0)
+        argv[0] = name;
+    c.command_line = (const char *const *)argv;
+    c.n_command_line = argc > 0 ? (size_t)argc : 0;
+    hp_status st = options_parse(&c.opt, argc, argv, &err);
+    if (!st) {
+        console_init(&c.con, &c.opt);
+        st = dispatch(&c, &err);
+    }
+    hp_error flush_error = {0};
+    hp_status flushed = console_flush(&flush_error);
+    if (reader_left(&c, st, flushed))
+        signals_die_of_pipe();
+    if (st && err.message[0])
+        console_error(&c.con, st, &err);
+    else if (!st && flushed)
+        console_error(&c.con, st = flushed, &flush_error);
+    options_clear(&c.opt);
+    return console_exit_code(st);
+}

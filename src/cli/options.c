@@ -1,0 +1,253 @@
+/*
+ * The option table and the parser. Options may stand anywhere; there are no
+ * abbreviations; an option that may not repeat is refused the second time, so
+ * that nobody wonders which one counts.
+ */
+#include "cli/options.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define FLAG(name, letter, takes, help)                                        \
+    {                                                                          \
+        name, letter, OPTION_FLAG, NULL, NULL, 0, 0, takes, help               \
+    }
+#define TEXT(name, letter, argument, takes, help)                              \
+    {                                                                          \
+        name, letter, OPTION_TEXT, argument, NULL, 0, 0, takes, help           \
+    }
+#define NUMBER(name, argument, min, max, takes, help)                          \
+    {                                                                          \
+        name, 0, OPTION_NUMBER, argument, NULL, min, max, takes, help          \
+    }
+#define CHOICE(name, argument, choices, takes, help)                           \
+    {                                                                          \
+        name, 0, OPTION_CHOICE, argument, choices, 0, 0, takes, help           \
+    }
+
+const option_row option_rows[] = {
+    [OPT_RATIO] = {"ratio", 0, OPTION_SHARE, "R", NULL, 0, 0, TAKES_POLICY,
+                   "prune this share of all heads, 0 to 1"},
+    [OPT_COUNT] = NUMBER("count", "N", 0, UINT32_MAX, TAKES_POLICY,
+                         "prune this many heads, in place of a share"),
+    [OPT_SCOPE] =
+        CHOICE("scope", "SCOPE", "global|layer", TAKES_POLICY,
+               "rank all heads together (global, the default), or take the "
+               "share from every attention block (layer)"),
+    [OPT_KEEP] = NUMBER("keep", "N", 0, UINT32_MAX, TAKES_POLICY,
+                        "leave every attention block at least N heads"),
+    [OPT_PROTECT] = TEXT("protect", 0, "LIST", TAKES_POLICY,
+                         "never prune these heads: '0:* 5:1,3'"),
+    [OPT_PLAN] = TEXT("plan", 0, "FILE", TAKES_APPLY,
+                      "prune what this plan says; - is standard input"),
+    [OPT_HEADS] = TEXT("heads", 0, "LIST", TAKES_APPLY,
+                       "prune these heads: '9:3 11:3,7-10'; @FILE and - read "
+                       "a list or a plan"),
+    [OPT_ANY_MODEL] = FLAG("any-model", 0, TAKES_APPLY,
+                           "apply a plan that was made for another model"),
+    [OPT_DATA] = {"data", 0, OPTION_LIST, "FILE", NULL, 0, 0,
+                  TAKES_SCORERS | TAKES_TOKENS,
+                  "calibration text, .gz too; - is standard input; may "
+                  "repeat (default: a built-in sample)"},
+    [OPT_TOKENS] = TEXT("tokens", 0, "FILE", TAKES_SCORERS,
+                        "token ids in place of text: one sequence a line"),
+    [OPT_SEQUENCES] =
+        NUMBER("sequences", "N", 1, UINT32_MAX, TAKES_SCORERS | TAKES_TOKENS,
+               "use at most N windows (default 32)"),
+    [OPT_LENGTH] =
+        NUMBER("length", "T", 1, UINT32_MAX, TAKES_SCORERS | TAKES_TOKENS,
+               "tokens a window (default 512, or the model's "
+               "maximum if that is less)"),
+    [OPT_LINES] = FLAG("lines", 0, TAKES_TOKENS,
+                       "every line is a text of its own, not cut"),
+    [OPT_NULL] =
+        FLAG("null", '0', TAKES_TOKENS, "texts end with a NUL byte, not cut"),
+    [OPT_NO_SPECIAL] = FLAG("no-special", 0, TAKES_TOKENS,
+                            "without the tokens put around a text"),
+    [OPT_SEED] = NUMBER("seed", "S", 0, UINT64_MAX, TAKES_SCORERS,
+                        "seed of the method random (default 0)"),
+    [OPT_CONFIG] = TEXT("config", 0, "FILE", TAKES_MODEL,
+                        "config.json, when it is not beside the model"),
+    [OPT_TOKENIZER] = TEXT(
+        "tokenizer", 0, "PATH", TAKES_SCORERS | TAKES_INSPECT | TAKES_TOKENS,
+        "tokenizer file or folder, when it is not beside the model"),
+    [OPT_THREADS] =
+        NUMBER("threads", "N", 1, 4096, TAKES_SCORERS,
+               "use N threads (default: the CPUs this process may use)"),
+    [OPT_BUDGET] = {"budget", 0, OPTION_SIZE, "SIZE", NULL, 0, 0, TAKES_SCORERS,
+                    "memory for hidden states (default 64MiB); never changes "
+                    "the result"},
+    [OPT_OUTPUT] = TEXT("output", 'o', "PATH", TAKES_WRITERS,
+                        "output folder, X.safetensors, or - for standard "
+                        "output (default NAME-METHOD-RATIO)"),
+    [OPT_EMIT] = TEXT("emit", 0, "FORM", TAKES_WRITERS,
+                      "form of the output (default zero)"),
+    [OPT_REPORT] = TEXT("report", 0, "FILE", TAKES_WRITERS,
+                        "where the JSON report goes (default: headprune.json "
+                        "in the output folder)"),
+    [OPT_FORCE] = FLAG("force", 'f', TAKES_WRITERS,
+                       "replace an existing output; write bytes to a terminal"),
+    [OPT_DRY_RUN] = FLAG("dry-run", 'n', TAKES_WRITERS,
+                         "say what would be done, write nothing"),
+    [OPT_FORMAT] = CHOICE("format", "FORM", "human|json|ndjson|tsv|md",
+                          TAKES_ALL & ~(TAKES_TOKENS | TAKES_HELP),
+                          "form of standard output (default human)"),
+    [OPT_JSON] = FLAG("json", 0, TAKES_ALL & ~TAKES_HELP,
+                      "--format json, and errors as JSON too"),
+    [OPT_QUIET] = {"quiet", 'q', OPTION_COUNT, NULL, NULL, 0, 0, TAKES_ALL,
+                   "no notes; a new checkpoint's path alone on standard "
+                   "output; -qq: no warnings"},
+    [OPT_VERBOSE] = {"verbose", 'v', OPTION_COUNT, NULL, NULL, 0, 0, TAKES_ALL,
+                     "timings, BLAS core, threads"},
+    [OPT_PROGRESS] = CHOICE("progress", "WHEN", "auto|always|never", TAKES_ALL,
+                            "progress on standard error (auto: when it is a "
+                            "terminal)"),
+    [OPT_COLOR] = CHOICE("color", "WHEN", "auto|always|never", TAKES_ALL,
+                         "colours (auto: on a terminal)"),
+    [OPT_HELP] = FLAG("help", 'h', TAKES_ALL, "show help"),
+    [OPT_VERSION] = FLAG("version", 0, TAKES_ALL,
+                         "show the version; with -v, what it runs on"),
+    [OPT_GENERATE] = CHOICE("generate", "WHAT",
+                            "man|complete-bash|complete-zsh|complete-fish", 0,
+                            "print the man page or a shell completion"),
+};
+
+static hp_status unknown_option(const char *word, hp_error *err)
+{
+    size_t best = 0;
+    const char *nearest = NULL;
+    for (size_t i = 0; i < N_OPTIONS; i++)
+        if (suggest_closer(&best, word + 2, option_rows[i].name))
+            nearest = option_rows[i].name;
+    hp_status st = hp_fail(err, HP_INVALID, "unknown option '%s'", word);
+    if (nearest)
+        hp_fail_hint(err, st, "did you mean --%s?", nearest);
+    return st;
+}
+
+static hp_status take_value(options *o, option_id id, const char *text,
+                            hp_error *err)
+{
+    const option_row *row = &option_rows[id];
+    option_value *v = &o->value[id];
+    if (v->given && row->type != OPTION_COUNT && row->type != OPTION_LIST &&
+        row->type != OPTION_FLAG)
+        return hp_fail(err, HP_INVALID, "--%s is given twice", row->name);
+    v->given++;
+    if (row->type == OPTION_FLAG || row->type == OPTION_COUNT)
+        return HP_OK;
+    hp_status st = option_value_parse(v, row, text, err);
+    if (!st && row->type == OPTION_LIST)
+        o->data[o->n_data++] = text;
+    return st;
+}
+
+/* --name, --name=value, --name value; *i moves past a value. */
+static hp_status take_long(options *o, char **argv, int *i, hp_error *err)
+{
+    const char *word = argv[*i] + 2;
+    size_t len = strcspn(word, "=");
+    const option_row *row = option_rows;
+    size_t id = 0;
+    for (; id < N_OPTIONS; id++, row++)
+        if (strlen(row->name) == len && !strncmp(row->name, word, len))
+            break;
+    if (id == N_OPTIONS)
+        return unknown_option(argv[*i], err);
+    const char *text = word[len] ? word + len + 1 : NULL;
+    if (!row->argument && text)
+        return hp_fail(err, HP_INVALID, "--%s takes no value", row->name);
+    if (row->argument && !text) {
+        text = argv[*i + 1];
+        if (!text)
+            return hp_fail(err, HP_INVALID, "--%s needs a value: --%s %s",
+                           row->name, row->name, row->argument);
+        ++*i;
+    }
+    return take_value(o, (option_id)id, text, err);
+}
+
+/* -f, -qv, -oPATH, -o PATH */
+static hp_status take_letters(options *o, char **argv, int *i, hp_error *err)
+{
+    for (const char *c = argv[*i] + 1; *c; c++) {
+        size_t id = 0;
+        while (id < N_OPTIONS && option_rows[id].letter != *c)
+            id++;
+        if (id == N_OPTIONS)
+            return hp_fail(err, HP_INVALID, "unknown option '-%c' in '%s'", *c,
+                           argv[*i]);
+        const option_row *row = &option_rows[id];
+        if (!row->argument) {
+            hp_status st = take_value(o, (option_id)id, NULL, err);
+            if (st)
+                return st;
+            continue;
+        }
+        const char *text = c[1] ? c + 1 : argv[*i + 1];
+        if (!text)
+            return hp_fail(err, HP_INVALID, "-%c needs a value: -%c %s", *c, *c,
+                           row->argument);
+        if (!c[1])
+            ++*i;
+        return take_value(o, (option_id)id, text, err);
+    }
+    return HP_OK;
+}
+
+hp_status options_parse(options *o, int argc, char **argv, hp_error *err)
+{
+    memset(o, 0, sizeof *o);
+    size_t room = argc > 0 ? (size_t)argc : 1;
+    o->words = calloc(2 * room, sizeof *o->words);
+    if (!o->words)
+        return hp_fail(err, HP_NOMEM, "no memory for the command line");
+    o->data = o->words + room;
+    hp_status st = HP_OK;
+    int only_words = 0;
+    for (int i = 1; i < argc && !st; i++) {
+        const char *word = argv[i];
+        if (only_words || word[0] != '-' || !word[1])
+            o->words[o->n_words++] = word;
+        else if (!strcmp(word, "--"))
+            only_words = 1;
+        else if (word[1] == '-')
+            st = take_long(o, argv, &i, err);
+        else
+            st = take_letters(o, argv, &i, err);
+    }
+    if (!st && options_has(o, OPT_JSON) && options_has(o, OPT_FORMAT) &&
+        strcmp(o->value[OPT_FORMAT].text, "json") != 0)
+        st = hp_fail(err, HP_INVALID, "--json and --format %s together",
+                     o->value[OPT_FORMAT].text);
+    return st;
+}
+
+void options_clear(options *o)
+{
+    free(o->words);
+    o->words = NULL;
+}
+
+int options_want_json(int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (!strcmp(argv[i], "--json") || !strcmp(argv[i], "--format=json") ||
+            (!strcmp(argv[i], "--format") && i + 1 < argc &&
+             !strcmp(argv[i + 1], "json")))
+            return 1;
+    return 0;
+}
+
+hp_status options_check(const options *o, unsigned takes, const char *command,
+                        hp_error *err)
+{
+    for (size_t i = 0; i < N_OPTIONS; i++) {
+        if (!o->value[i].given || (option_rows[i].takes & takes))
+            continue;
+        hp_status st = hp_fail(err, HP_INVALID, "'%s' takes no option --%s",
+                               command, option_rows[i].name);
+        return hp_fail_hint(err, st, "see headprune help %s", command);
+    }
+    return HP_OK;
+}

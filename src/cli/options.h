@@ -1,0 +1,136 @@
+#ifndef HEADPRUNE_CLI_OPTIONS_H
+#define HEADPRUNE_CLI_OPTIONS_H
+
+#include "headprune/error.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * The command line. One table describes every option; the parser, the help
+ * texts, the man page and the shell completions are all read from it.
+ */
+
+/* Which commands take an option. */
+enum {
+    TAKES_METHOD = 1, /* entropy, magnitude, ...: score, plan and apply */
+    TAKES_INSPECT = 2,
+    TAKES_SCORE = 4,
+    TAKES_PLAN = 8,
+    TAKES_APPLY = 16,
+    TAKES_METHODS = 32,
+    TAKES_TOKENS = 64,
+    TAKES_HELP = 128
+};
+#define TAKES_WRITERS (TAKES_METHOD | TAKES_APPLY)
+#define TAKES_SCORERS (TAKES_METHOD | TAKES_SCORE)
+#define TAKES_POLICY  (TAKES_METHOD | TAKES_PLAN)
+#define TAKES_MODEL   (TAKES_SCORERS | TAKES_INSPECT | TAKES_APPLY | TAKES_TOKENS)
+#define TAKES_ALL     255
+
+typedef enum option_type {
+    OPTION_FLAG,
+    OPTION_COUNT,  /* a flag that may repeat */
+    OPTION_TEXT,   /* anything but an empty text */
+    OPTION_LIST,   /* the same, may repeat */
+    OPTION_NUMBER, /* min .. max of the row */
+    OPTION_SHARE,  /* 0 .. 1 */
+    OPTION_SIZE,   /* bytes: 64MiB, 512K */
+    OPTION_CHOICE  /* a word of the row's choices */
+} option_type;
+
+typedef enum option_id {
+    OPT_RATIO,
+    OPT_COUNT,
+    OPT_SCOPE,
+    OPT_KEEP,
+    OPT_PROTECT,
+    OPT_PLAN,
+    OPT_HEADS,
+    OPT_ANY_MODEL,
+    OPT_DATA,
+    OPT_TOKENS,
+    OPT_SEQUENCES,
+    OPT_LENGTH,
+    OPT_LINES,
+    OPT_NULL,
+    OPT_NO_SPECIAL,
+    OPT_SEED,
+    OPT_CONFIG,
+    OPT_TOKENIZER,
+    OPT_THREADS,
+    OPT_BUDGET,
+    OPT_OUTPUT,
+    OPT_EMIT,
+    OPT_REPORT,
+    OPT_FORCE,
+    OPT_DRY_RUN,
+    OPT_FORMAT,
+    OPT_JSON,
+    OPT_QUIET,
+    OPT_VERBOSE,
+    OPT_PROGRESS,
+    OPT_COLOR,
+    OPT_HELP,
+    OPT_VERSION,
+    OPT_GENERATE,
+    N_OPTIONS
+} option_id;
+
+typedef struct option_row {
+    const char *name;
+    char letter; /* 0: none */
+    option_type type;
+    const char *argument; /* NULL for flags */
+    const char *choices;  /* "global|layer" */
+    uint64_t min, max;    /* of OPTION_NUMBER */
+    unsigned takes;
+    const char *help;
+} option_row;
+
+/* [N_OPTIONS], by option_id */
+extern const option_row option_rows[];
+
+typedef struct option_value {
+    unsigned given; /* how often */
+    const char *text;
+    uint64_t number; /* NUMBER, SIZE; of CHOICE the word's index */
+    double share;
+} option_value;
+
+typedef struct options {
+    option_value value[N_OPTIONS];
+    const char **words; /* [n_words] what is not an option, in order */
+    size_t n_words;
+    const char **data; /* [n_data] --data, in order */
+    size_t n_data;
+} options;
+
+/* HP_INVALID: what is wrong with the command line. */
+HP_CHECKED
+hp_status options_parse(options *o, int argc, char **argv, hp_error *err);
+void options_clear(options *o);
+/* 1 when the command line asks for JSON errors; before it was parsed. */
+int options_want_json(int argc, char **argv);
+/* HP_INVALID: an option that the command of bit `takes` has no use for. */
+HP_CHECKED
+hp_status options_check(const options *o, unsigned takes, const char *command,
+                        hp_error *err);
+static inline int options_has(const options *o, option_id id)
+{
+    return o->value[id].given != 0;
+}
+
+/* The value of an option from its text. HP_INVALID names both. */
+HP_CHECKED
+hp_status option_value_parse(option_value *v, const option_row *row,
+                             const char *text, hp_error *err);
+
+/*
+ * How many letters must change to get from `a` to `b`; the best name so far is
+ * kept by the caller. suggest_closer returns 1 when `name` is near enough to
+ * `word` and nearer than `*best`.
+ */
+int suggest_closer(size_t *best, const char *word, const char *name);
+
+#endif

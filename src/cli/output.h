@@ -1,0 +1,35 @@
+#ifndef HEADPRUNE_CLI_OUTPUT_H
+#define HEADPRUNE_CLI_OUTPUT_H
+
+#include "cli/work.h"
+
+/* The new checkpoint: its name, its report, and what is said about it. */
+typedef struct output {
+    char *path; /* folder, X.safetensors or "-" */
+    hp_rewrite_options options;
+    hp_rewrite *rewrite;
+    char *report; /* the document */
+} output;
+
+/* The name and form from the command line, checked before any work: what
+ * cannot be written later is said now. `plan` may be NULL (METHOD). */
+HP_CHECKED
+hp_status output_prepare(output *o, const work *w, const cli *c, hp_error *err);
+/* Writes checkpoint and report; they appear whole or not at all. */
+HP_CHECKED
+hp_status output_write(output *o, const work *w, cli *c, hp_error *err);
+/* Says what was done, or with --dry-run would be done. */
+HP_CHECKED
+hp_status output_tell(const output *o, const work *w, const cli *c,
+                      hp_error *err);
+void output_clear(output *o);
+
+/* The name of a checkpoint for the names of what is made from it: the
+ * folder's, or the file's without .safetensors. Freed by the caller; NULL when
+ * memory is short. */
+char *output_model_name(const char *path);
+/* A new text; NULL when memory is short. */
+char *text_new(const char *fmt, ...) HP_PRINTF(1, 2);
+int text_ends_with(const char *text, const char *end);
+
+#endif

@@ -1,0 +1,163 @@
+#include "cli/output.h"
+#include "cli/progress_bar.h"
+#include "cli/save.h"
+#include "cli/signals.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static int to_stdout(const output *o)
+{
+    return !strcmp(o->path, "-");
+}
+
+/* METHOD knows method and policy from the command line, apply from the plan. */
+static char *default_path(const work *w, const cli *c)
+{
+    const option_value *v = c->opt.value;
+    const char *method = c->method ? c->method->name : w->plan->method;
+    int has_count =
+        c->method ? options_has(&c->opt, OPT_COUNT) : w->plan->policy.has_count;
+    char *name = output_model_name(hp_checkpoint_path(w->checkpoint));
+    if (!name)
+        return NULL;
+    const char *here = *name == '-' ? "./" : "";
+    char *path = NULL;
+    if (!*method)
+        path = text_new("%s%s-pruned", here, name);
+    else if (has_count)
+        path = text_new("%s%s-%s-%zuheads", here, name, method,
+                        c->method ? (size_t)v[OPT_COUNT].number
+                                  : w->plan->policy.count);
+    else
+        path = text_new("%s%s-%s-%.15g", here, name, method,
+                        c->method ? v[OPT_RATIO].share : w->plan->policy.ratio);
+    free(name);
+    return path;
+}
+
+static hp_status find_emit(const hp_emit **out, const cli *c, hp_error *err)
+{
+    const char *name = c->opt.value[OPT_EMIT].text;
+    *out = name ? hp_emit_find(name) : hp_emit_at(0);
+    if (*out)
+        return HP_OK;
+    char names[256] = "";
+    for (size_t i = 0; hp_emit_at(i); i++) {
+        size_t len = strlen(names);
+        snprintf(names + len, sizeof names - len, "%s%s", i ? ", " : "",
+                 hp_emit_at(i)->name);
+    }
+    hp_status st = hp_fail(err, HP_INVALID, "--emit '%s' is not a form", name);
+    return hp_fail_hint(err, st, "forms: %s", names);
+}
+
+hp_status output_prepare(output *o, const work *w, const cli *c, hp_error *err)
+{
+    const option_value *v = c->opt.value;
+    hp_status st = find_emit(&o->options.emit, c, err);
+    if (st)
+        return st;
+    const char *given = v[OPT_OUTPUT].text;
+    o->path = given ? text_new("%s", given) : default_path(w, c);
+    if (!o->path)
+        return hp_fail(err, HP_NOMEM, "no memory for a name");
+    o->options.out = o->path;
+    o->options.replace = options_has(&c->opt, OPT_FORCE);
+    if (to_stdout(o) && isatty(STDOUT_FILENO) && !o->options.replace &&
+        !options_has(&c->opt, OPT_DRY_RUN))
+        return hp_fail_hint(err,
+                            hp_fail(err, HP_INVALID,
+                                    "a checkpoint is not written to a "
+                                    "terminal"),
+                            "-f does it all the same");
+    st = hp_rewrite_check(w->model, &o->options, err);
+    if (!st && v[OPT_REPORT].text)
+        st = save_check(v[OPT_REPORT].text, o->options.replace, err);
+    return st;
+}
+
+static hp_status make_report(output *o, const work *w, const cli *c,
+                             hp_error *err)
+{
+    hp_report report = {
+        .model = w->model,
+        .scores = w->scores,
+        .plan = w->plan,
+        .rewrite = o->rewrite,
+        .emit = o->options.emit,
+        .blas_core = w->backend ? hp_backend_blas_core(w->backend) : NULL,
+        .command = c->command_line,
+        .n_command = c->n_command_line};
+    return hp_document_report(&o->report, &report, err);
+}
+
+/* Beside the checkpoint: headprune.json in a folder, X.headprune.json for
+ * X.safetensors. */
+static hp_status add_report(output *o, hp_error *err)
+{
+    if (to_stdout(o))
+        return HP_OK;
+    char *name = NULL;
+    if (text_ends_with(o->path, ".safetensors")) {
+        const char *slash = strrchr(o->path, '/');
+        const char *base = slash ? slash + 1 : o->path;
+        name = text_new("%.*s.headprune.json",
+                        (int)(strlen(base) - strlen(".safetensors")), base);
+    } else {
+        name = text_new("headprune.json");
+    }
+    hp_status st = name ? hp_rewrite_add(o->rewrite, name, o->report,
+                                         strlen(o->report), err)
+                        : hp_fail(err, HP_NOMEM, "no memory for a name");
+    free(name);
+    return st;
+}
+
+static hp_status write_all(output *o, const work *w, cli *c, hp_error *err)
+{
+    const char *report = c->opt.value[OPT_REPORT].text;
+    save_file save = {0};
+    progress_bar bar;
+    progress_start(&bar, &c->con, "writing", NULL, 1);
+    o->options.progress = progress_hook(&bar);
+    hp_status st =
+        hp_rewrite_begin(&o->rewrite, w->model, w->plan, &o->options, err);
+    progress_end(&bar);
+    if (st || (st = make_report(o, w, c, err)))
+        goto done;
+    st = report ? save_begin(&save, report, o->report, strlen(o->report), err)
+                : add_report(o, err);
+    if (st)
+        goto done;
+    st = signals_pending() ? hp_fail(err, HP_CANCELLED, "cancelled")
+                           : hp_rewrite_commit(o->rewrite, err);
+    if (!st)
+        st = save_commit(&save, err);
+done:
+    save_discard(&save);
+    if (st) {
+        hp_rewrite_free(o->rewrite);
+        o->rewrite = NULL;
+    }
+    return st;
+}
+
+hp_status output_write(output *o, const work *w, cli *c, hp_error *err)
+{
+    signals_hold();
+    hp_status st = write_all(o, w, c, err);
+    signals_release();
+    if (!st)
+        console_phase(&c->con, "written");
+    return st;
+}
+
+void output_clear(output *o)
+{
+    hp_rewrite_free(o->rewrite);
+    free(o->report);
+    free(o->path);
+    *o = (output){0};
+}

@@ -1,0 +1,29 @@
+#ifndef HEADPRUNE_CLI_PRINT_H
+#define HEADPRUNE_CLI_PRINT_H
+
+#include "cli/command.h"
+
+/*
+ * Scores and plans in the forms of --format. JSON is the library's document;
+ * tsv, md and ndjson have one head a line; the human form is for reading.
+ */
+HP_CHECKED
+hp_status print_scores(const cli *c, const hp_scores *s, hp_error *err);
+/* `out`: standard error when standard output carries the checkpoint. */
+HP_CHECKED
+hp_status print_plan(FILE *out, const cli *c, const hp_plan *p, hp_error *err);
+
+/* One line per block: its layer, how many heads of `mask`, and which. */
+void print_blocks(FILE *out, const hp_head *heads, size_t n,
+                  const unsigned char *mask);
+/* "entropy (nat), highest first" */
+void print_method(FILE *out, const char *method, const char *unit,
+                  int prunes_highest);
+
+/* Columns of a table in tsv or md; ndjson has its own rows. */
+void print_table_head(FILE *out, output_form form, const char *const *names,
+                      size_t n);
+void print_cell(FILE *out, output_form form, size_t column, const char *text);
+void print_row_end(FILE *out, output_form form);
+
+#endif

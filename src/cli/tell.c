@@ -1,0 +1,192 @@
+/* What METHOD and apply say: in full for people, the report for programs, the
+ * path alone for -q. */
+#include "cli/output.h"
+#include "cli/print.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* The plan's heads as a mask over the model's; a plan that was read from a
+ * document has a table of its own. */
+static hp_status model_mask(unsigned char **out, const work *w, hp_error *err)
+{
+    const hp_plan *p = w->plan;
+    size_t n = hp_model_n_heads(w->model);
+    char *list = NULL;
+    *out = calloc(n ? n : 1, 1);
+    hp_status st = *out ? HP_OK : hp_fail(err, HP_NOMEM, "no memory");
+    if (!st)
+        st = hp_heads_format(&list, p->pruned, p->heads, p->n_heads, err);
+    if (!st)
+        st = hp_heads_parse(*out, list, hp_model_heads(w->model), n, err);
+    free(list);
+    return st;
+}
+
+/* The dtype that holds most bytes. */
+static const char *main_dtype(const hp_checkpoint *c)
+{
+    dtype_count counts[MAX_DTYPES];
+    size_t n = work_count_dtypes(counts, c), best = 0;
+    for (size_t i = 1; i < n; i++)
+        if (counts[i].bytes > counts[best].bytes)
+            best = i;
+    return n ? counts[best].name : "no tensors";
+}
+
+static void tell_model(FILE *out, const work *w)
+{
+    const hp_model_info *info = hp_model_info_get(w->model);
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < hp_checkpoint_n_shards(w->checkpoint); i++)
+        bytes += hp_checkpoint_shard(w->checkpoint, i)->size;
+    char size[32];
+    fprintf(out, "%s: %s", info->path, info->model_type);
+    if (info->architecture[0])
+        fprintf(out, " (%s)", info->architecture);
+    fprintf(out, ", %u layers, %u heads, %s, %s\n", info->layers, info->heads,
+            main_dtype(w->checkpoint), format_bytes(size, bytes));
+}
+
+static void tell_calibration(FILE *out, const work *w)
+{
+    if (!w->scores)
+        return;
+    if (!w->scores->has_calibration) {
+        fprintf(out, "calibration: none, %s needs no data\n",
+                w->scores->method);
+        return;
+    }
+    const hp_calibration_info *info = &w->scores->calibration;
+    const char *source = info->source;
+    if (!strncmp(source, "embedded:", 9))
+        source = "built-in sample (twelve novels)";
+    fprintf(out, "calibration: %s, %zu x %zu tokens\n", source, info->sequences,
+            info->length);
+}
+
+static uint64_t bytes_to_zero(const work *w, const unsigned char *mask)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < hp_model_n_heads(w->model); i++) {
+        hp_slice slices[HP_MAX_SLICES];
+        size_t n = mask[i] ? hp_model_slices(w->model, i, slices) : 0;
+        for (size_t j = 0; j < n; j++) {
+            const hp_tensor *t = slices[j].tensor;
+            if (slices[j].role == HP_ROLE_O && t->dims[slices[j].axis])
+                bytes += t->size / t->dims[slices[j].axis] * slices[j].count;
+        }
+    }
+    return bytes;
+}
+
+static void tell_count(FILE *out, const work *w)
+{
+    const hp_plan *p = w->plan;
+    size_t n = hp_model_n_heads(w->model);
+    fprintf(out, "%zu of %zu heads (%.1f %%", p->n_pruned, n,
+            n ? 100.0 * (double)p->n_pruned / (double)n : 0.0);
+    if (p->method[0] && !p->policy.has_count)
+        fprintf(out, "; ratio %.15g", p->policy.ratio);
+    fputc(')', out);
+    if (p->method[0]) {
+        fputs(" by ", out);
+        print_method(out, p->method, p->unit, p->prunes_highest);
+    }
+}
+
+static void tell_dry_run(FILE *out, const output *o, const work *w,
+                         const unsigned char *mask)
+{
+    char size[32];
+    tell_count(out, w);
+    fprintf(out, "\nwould zero %s of the output projections\n",
+            format_bytes(size, bytes_to_zero(w, mask)));
+    if (!strcmp(o->path, "-")) {
+        fputs("would write one stream to standard output\n", out);
+        return;
+    }
+    fprintf(out, "would write %s:", o->path);
+    for (size_t i = 0; i < hp_checkpoint_n_shards(w->checkpoint); i++) {
+        const hp_shard *s = hp_checkpoint_shard(w->checkpoint, i);
+        fprintf(out, " %s (%s)",
+                strcmp(s->name, "-") != 0 ? s->name : "model.safetensors",
+                format_bytes(size, s->size));
+    }
+    if (hp_checkpoint_index_name(w->checkpoint))
+        fprintf(out, " %s", hp_checkpoint_index_name(w->checkpoint));
+    fputs(text_ends_with(o->path, ".safetensors")
+              ? ", and the report\n"
+              : ", config.json and the other small files, and the report\n",
+          out);
+}
+
+static void tell_done(FILE *out, const output *o, const work *w, const cli *c)
+{
+    int folder =
+        strcmp(o->path, "-") != 0 && !text_ends_with(o->path, ".safetensors");
+    int stream = !strcmp(o->path, "-");
+    char size[32];
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < hp_rewrite_n_changes(o->rewrite); i++)
+        bytes += hp_rewrite_change(o->rewrite, i)->bytes;
+    tell_count(out, w);
+    fprintf(out, " -> %s%s\n", stream ? "standard output" : o->path,
+            folder && !text_ends_with(o->path, "/") ? "/" : "");
+    fprintf(out,
+            "zeroed: %s of the output projections; every other byte is as it "
+            "was.\nZeroing silences heads, it removes nothing: size and speed "
+            "stay the same.\n",
+            format_bytes(size, bytes));
+    if (c->opt.value[OPT_REPORT].text)
+        fprintf(out, "report: %s\n", c->opt.value[OPT_REPORT].text);
+    else if (folder)
+        fprintf(out, "report: %s%sheadprune.json\n", o->path,
+                text_ends_with(o->path, "/") ? "" : "/");
+    const char *class_name = hp_model_info_get(w->model)->architecture;
+    if (!folder)
+        fputs("next: use it in place of the original and measure its loss\n",
+              out);
+    else
+        fprintf(out,
+                "next: load it as the original, for example "
+                "%s.from_pretrained(\"%s\"), and measure its loss\n",
+                class_name[0] ? class_name : "AutoModel", o->path);
+}
+
+static hp_status tell_human(FILE *out, const output *o, const work *w,
+                            const cli *c, hp_error *err)
+{
+    unsigned char *mask = NULL;
+    hp_status st = model_mask(&mask, w, err);
+    if (!st) {
+        tell_model(out, w);
+        tell_calibration(out, w);
+        print_blocks(out, hp_model_heads(w->model), hp_model_n_heads(w->model),
+                     mask);
+        if (o->rewrite)
+            tell_done(out, o, w, c);
+        else
+            tell_dry_run(out, o, w, mask);
+    }
+    free(mask);
+    return st;
+}
+
+hp_status output_tell(const output *o, const work *w, const cli *c,
+                      hp_error *err)
+{
+    int stream = !strcmp(o->path, "-");
+    FILE *out = stream ? stderr : stdout;
+    if (cli_form(c) == FORM_JSON && o->report) {
+        fputs(o->report, out);
+        return HP_OK;
+    }
+    if (cli_form(c) != FORM_HUMAN)
+        return print_plan(out, c, w->plan, err);
+    if (c->con.level >= 0)
+        return tell_human(out, o, w, c, err);
+    if (!stream)
+        printf("%s\n", o->path);
+    return HP_OK;
+}

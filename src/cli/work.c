@@ -1,0 +1,199 @@
+#include "cli/work.h"
+#include "cli/progress_bar.h"
+#include "cli/signals.h"
+
+#include <string.h>
+
+static const char *text_of(const cli *c, option_id id)
+{
+    return c->opt.value[id].text; /* NULL: not given */
+}
+
+static int is_stdin(const char *path)
+{
+    return path && !strcmp(path, "-");
+}
+
+/* Standard input can be read once. */
+static hp_status check_stdin(const cli *c, const char *model, hp_error *err)
+{
+    size_t readers = (size_t)is_stdin(model);
+    for (size_t i = 0; i < c->opt.n_data; i++)
+        readers += (size_t)is_stdin(c->opt.data[i]);
+    static const option_id others[] = {OPT_TOKENS, OPT_PLAN, OPT_HEADS,
+                                       OPT_CONFIG};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        readers += (size_t)is_stdin(text_of(c, others[i]));
+    if (readers > 1)
+        return hp_fail(err, HP_INVALID,
+                       "standard input ('-') can be read only once");
+    if (is_stdin(model) && !text_of(c, OPT_CONFIG))
+        return hp_fail_hint(err,
+                            hp_fail(err, HP_INVALID,
+                                    "a model on standard input has no "
+                                    "config.json beside it"),
+                            "give --config FILE");
+    return HP_OK;
+}
+
+hp_status work_open_checkpoint(work *w, cli *c, const char *path, hp_error *err)
+{
+    hp_status st = check_stdin(c, path, err);
+    if (!st)
+        st = hp_checkpoint_open(&w->checkpoint, path, text_of(c, OPT_CONFIG),
+                                err);
+    if (!st)
+        console_phase(&c->con, "checkpoint opened");
+    return st;
+}
+
+hp_status work_open_model(work *w, cli *c, const char *path, hp_error *err)
+{
+    hp_status st = work_open_checkpoint(w, c, path, err);
+    if (!st)
+        st = hp_model_open(&w->model, w->checkpoint, err);
+    if (!st)
+        console_phase(&c->con, "model bound");
+    return st;
+}
+
+const char *work_tokenizer_path(const work *w, const cli *c)
+{
+    const char *given = text_of(c, OPT_TOKENIZER);
+    return given ? given : hp_checkpoint_folder(w->checkpoint);
+}
+
+hp_status work_open_tokenizer(work *w, cli *c, hp_error *err)
+{
+    const char *path = work_tokenizer_path(w, c);
+    if (!path)
+        return hp_fail_hint(err,
+                            hp_fail(err, HP_FORMAT,
+                                    "a model on standard input has no "
+                                    "tokenizer beside it"),
+                            "give --tokenizer PATH, or token ids with "
+                            "--tokens FILE");
+    hp_status st = hp_tokenizer_open(&w->tokenizer, path,
+                                     hp_model_spec(w->model)->vocab, err);
+    if (!st)
+        console_phase(&c->con, "tokenizer opened");
+    return st;
+}
+
+static void say_calibration(const work *w, const cli *c)
+{
+    const hp_calibration_info *info = hp_calibration_info_get(w->calibration);
+    if (!strncmp(info->source, "embedded:", 9))
+        console_say(&c->con, SAY_NOTE,
+                    "calibration: built-in sample (twelve novels), %zu x %zu "
+                    "tokens; --data FILE uses your own",
+                    info->sequences, info->length);
+    else
+        console_say(&c->con, SAY_DETAIL,
+                    "calibration: %s, %zu sequences, %zu tokens", info->source,
+                    info->sequences, info->tokens);
+}
+
+hp_status work_calibrate(work *w, cli *c, hp_error *err)
+{
+    const option_value *v = c->opt.value;
+    const hp_spec *spec = hp_model_spec(w->model);
+    if (c->opt.n_data && v[OPT_TOKENS].text)
+        return hp_fail(err, HP_INVALID, "--data and --tokens together");
+    hp_calibration_options o = {.data = c->opt.data,
+                                .n_data = c->opt.n_data,
+                                .tokens = v[OPT_TOKENS].text,
+                                .sequences = (size_t)v[OPT_SEQUENCES].number,
+                                .length = (size_t)v[OPT_LENGTH].number,
+                                .max_length = spec->max_positions,
+                                .vocab = spec->vocab};
+    hp_status st = o.tokens ? HP_OK : work_open_tokenizer(w, c, err);
+    if (!st)
+        st = hp_calibration_open(&w->calibration, w->tokenizer, &o, err);
+    if (st)
+        return st;
+    console_phase(&c->con, "calibration data read");
+    say_calibration(w, c);
+    return HP_OK;
+}
+
+static hp_status open_backend(work *w, cli *c, hp_error *err)
+{
+    hp_status st = hp_backend_open(&w->backend, err);
+    if (st)
+        return st;
+    console_phase(&c->con, "BLAS loaded and checked");
+    unsigned threads = (unsigned)c->opt.value[OPT_THREADS].number;
+    uint64_t budget = c->opt.value[OPT_BUDGET].number;
+    char size[32];
+    console_say(
+        &c->con, SAY_DETAIL, "BLAS core %s, kernels %s, %u threads, budget %s",
+        hp_backend_blas_core(w->backend), hp_backend_kernels(w->backend),
+        threads ? threads : hp_backend_cpus(),
+        format_bytes(size, budget ? budget : 64U << 20));
+    return HP_OK;
+}
+
+hp_status work_score(work *w, cli *c, hp_error *err)
+{
+    const option_value *v = c->opt.value;
+    hp_status st = HP_OK;
+    if (c->method->needs_data) {
+        if ((st = work_calibrate(w, c, err)) || (st = open_backend(w, c, err)))
+            return st;
+    } else if (c->opt.n_data || v[OPT_TOKENS].given) {
+        console_say(&c->con, SAY_NOTE, "%s needs no data: none is read",
+                    c->method->name);
+    }
+    hp_score_options o = {
+        .run = {.backend = w->backend,
+                .budget = (size_t)v[OPT_BUDGET].number,
+                .threads = (unsigned)v[OPT_THREADS].number},
+        .seed = v[OPT_SEED].number,
+    };
+    if (w->calibration) {
+        o.sequences = hp_calibration_sequences(w->calibration);
+        o.calibration = hp_calibration_info_get(w->calibration);
+    }
+    progress_bar bar;
+    progress_start(&bar, &c->con, "scoring", "tokens",
+                   hp_model_spec(w->model)->n_layers);
+    o.run.progress = progress_hook(&bar);
+    signals_hold();
+    st = hp_score(&w->scores, w->model, c->method, &o, err);
+    progress_end(&bar);
+    signals_release();
+    if (!st)
+        console_phase(&c->con, "scored");
+    return st;
+}
+
+size_t work_count_dtypes(dtype_count out[MAX_DTYPES], const hp_checkpoint *c)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < hp_checkpoint_n_tensors(c); i++) {
+        const hp_tensor *t = hp_checkpoint_tensor(c, i);
+        size_t at = 0;
+        while (at < n && strcmp(out[at].name, t->dtype_name) != 0)
+            at++;
+        if (at == MAX_DTYPES)
+            continue;
+        if (at == n)
+            out[n++] = (dtype_count){.name = t->dtype_name};
+        out[at].tensors++;
+        out[at].bytes += t->size;
+    }
+    return n;
+}
+
+void work_clear(work *w)
+{
+    hp_plan_free(w->plan);
+    hp_scores_free(w->scores);
+    hp_backend_free(w->backend);
+    hp_calibration_free(w->calibration);
+    hp_tokenizer_free(w->tokenizer);
+    hp_model_free(w->model);
+    hp_checkpoint_free(w->checkpoint);
+    *w = (work){0};
+}

@@ -1,0 +1,57 @@
+#ifndef HEADPRUNE_CLI_WORK_H
+#define HEADPRUNE_CLI_WORK_H
+
+#include "cli/command.h"
+
+/*
+ * The stages that commands are made of, in the order of the data: checkpoint,
+ * model, calibration, scores, plan. Each stage reads its options from the
+ * command line and leaves its result here.
+ */
+typedef struct work {
+    hp_checkpoint *checkpoint;
+    hp_model *model;
+    hp_tokenizer *tokenizer;
+    hp_calibration *calibration;
+    hp_backend *backend;
+    hp_scores *scores;
+    hp_plan *plan;
+} work;
+
+HP_CHECKED
+hp_status work_open_checkpoint(work *w, cli *c, const char *path,
+                               hp_error *err);
+/* The checkpoint and its model. */
+HP_CHECKED
+hp_status work_open_model(work *w, cli *c, const char *path, hp_error *err);
+HP_CHECKED
+hp_status work_open_tokenizer(work *w, cli *c, hp_error *err);
+HP_CHECKED
+hp_status work_calibrate(work *w, cli *c, hp_error *err);
+/* Calibration and backend when the method needs them; then the scores. */
+HP_CHECKED
+hp_status work_score(work *w, cli *c, hp_error *err);
+/* HP_INVALID unless exactly one of --ratio and --count is there. */
+HP_CHECKED
+hp_status work_check_policy(const cli *c, hp_error *err);
+/* The plan that the options make of w->scores. */
+HP_CHECKED
+hp_status work_make_plan(work *w, cli *c, hp_error *err);
+/* The plan of --plan or --heads for w->model. */
+HP_CHECKED
+hp_status work_read_plan(work *w, cli *c, hp_error *err);
+void work_clear(work *w);
+
+/* The dtypes of a checkpoint in order of appearance. */
+enum { MAX_DTYPES = 32 };
+typedef struct dtype_count {
+    const char *name;
+    size_t tensors;
+    uint64_t bytes;
+} dtype_count;
+size_t work_count_dtypes(dtype_count out[MAX_DTYPES], const hp_checkpoint *c);
+
+/* Where the tokenizer is: --tokenizer, or the model's folder; NULL: nowhere. */
+const char *work_tokenizer_path(const work *w, const cli *c);
+
+#endif

@@ -1,0 +1,61 @@
+#!/usr/bin/env bats
+# shellcheck disable=SC2016,SC2030,SC2031,SC2153,SC2154
+load common
+
+# valid FILE SCHEMA: FILE conforms to docs/schema/SCHEMA.
+valid() {
+    /usr/bin/python3 "$ROOT/tests/cli/validate.py" "$ROOT/docs/schema/$2" "$1"
+}
+
+@test "scores conform to their schema, with and without calibration" {
+    for method in entropy magnitude random; do
+        "$HEADPRUNE" -q score "$method" --json --data "$TEXT" "$WORDS" >s.json
+        valid s.json scores-1.schema.json
+    done
+    [ "$(jq .calibration s.json)" = null ]
+}
+
+@test "plans conform to their schema, of scores and of lists" {
+    "$HEADPRUNE" magnitude --ratio 0.5 --protect 0:0 --json -n "$TINY" >p.json
+    valid p.json plan-1.schema.json
+    "$HEADPRUNE" apply --heads '0:0 1:1-2' --json -n "$TINY" >p.json
+    valid p.json plan-1.schema.json
+}
+
+@test "reports conform to their schema, of METHOD, plan and list" {
+    "$HEADPRUNE" -q entropy --ratio 0.5 --data "$TEXT" "$WORDS" -o a
+    valid a/headprune.json report-1.schema.json
+    "$HEADPRUNE" apply --heads '0:0 1:1-2' --json "$TINY" -o b >r.json
+    valid r.json report-1.schema.json
+    "$HEADPRUNE" magnitude --count 2 -n --json "$TINY" |
+        "$HEADPRUNE" -q apply "$TINY" --plan - -o c
+    valid c/headprune.json report-1.schema.json
+    "$HEADPRUNE" -q random --ratio 0.5 "$ROOT/tests/hostile/index_valid_2" -o d
+    valid d/headprune.json report-1.schema.json
+}
+
+@test "inspect and methods conform to their schemas" {
+    for model in models/gpt2-novels models/reaction-bert \
+        tests/hostile/index_valid_2 tests/hostile/ok_extra_all_dtypes; do
+        "$HEADPRUNE" inspect --json "$ROOT/$model" >i.json
+        valid i.json inspect-1.schema.json
+        "$HEADPRUNE" inspect --format ndjson "$ROOT/$model" >i.json
+        valid i.json inspect-1.schema.json
+    done
+    "$HEADPRUNE" methods --json >m.json
+    valid m.json methods-1.schema.json
+}
+
+@test "a document that breaks its schema is seen" {
+    "$HEADPRUNE" -q score magnitude --json "$TINY" >s.json
+    jq '.heads[0].rank = "first"' s.json >bad.json
+    run -1 valid bad.json scores-1.schema.json
+    jq 'del(.model.fingerprint)' s.json >bad.json
+    run -1 valid bad.json scores-1.schema.json
+}
+
+@test "documents hold no time stamp and no path that was not given" {
+    cp -r "$WORDS" net
+    "$HEADPRUNE" -q entropy --ratio 0.5 --data net/calib.txt net -o out
+    lacks "$(cat out/headprune.json)" "$PWD|20[0-9]{2}-[0-9]{2}"
+}

@@ -1,0 +1,99 @@
+#!/usr/bin/env bats
+# shellcheck disable=SC2016,SC2030,SC2031,SC2153,SC2154
+load common
+
+@test "inspect says what is in a checkpoint" {
+    hp inspect "$ROOT/models/gpt2-novels"
+    succeeds
+    says "$output" "gpt2 (GPT2LMHeadModel)"
+    says "$output" "6 layers x 8 heads of 24"
+    says "$output" "3,505,152 in all"
+    says "$output" "F32: 76 tensors"
+    says "$output" "lm_head.weight = transformer.wte.weight"
+    says "$output" "sha256:"
+}
+
+@test "one head of GPT-2 small is 196,800 parameters" {
+    # Any checkpoint of these shapes will do: headers only, a sparse file.
+    python3 - <<'PY'
+import json, struct
+d, h, off = 768, {}, 0
+def add(name, *shape):
+    global off
+    n = 4
+    for s in shape: n *= s
+    h[name] = {"dtype": "F32", "shape": shape, "data_offsets": [off, off + n]}
+    off += n
+add("wte.weight", 5, d); add("wpe.weight", 8, d)
+for name in ("ln_1", "ln_2"):
+    add(f"h.0.{name}.weight", d); add(f"h.0.{name}.bias", d)
+add("h.0.attn.c_attn.weight", d, 3 * d); add("h.0.attn.c_attn.bias", 3 * d)
+add("h.0.attn.c_proj.weight", d, d); add("h.0.attn.c_proj.bias", d)
+add("h.0.mlp.c_fc.weight", d, 4 * d); add("h.0.mlp.c_fc.bias", 4 * d)
+add("h.0.mlp.c_proj.weight", 4 * d, d); add("h.0.mlp.c_proj.bias", d)
+add("ln_f.weight", d); add("ln_f.bias", d)
+head = json.dumps(h).encode()
+with open("model.safetensors", "wb") as f:
+    f.write(struct.pack("<Q", len(head)) + head)
+    f.truncate(8 + len(head) + off)
+with open("config.json", "w") as f:
+    json.dump({"model_type": "gpt2", "n_layer": 1, "n_head": 12, "n_embd": d,
+               "n_positions": 8, "vocab_size": 5}, f)
+PY
+    hp inspect .
+    succeeds
+    says "$output" "196,800"
+}
+
+@test "inspect names shards and the index" {
+    hp inspect "$ROOT/tests/hostile/index_valid_2"
+    succeeds
+    says "$output" "model-00001-of-00002.safetensors"
+    says "$output" "model-00002-of-00002.safetensors"
+    says "$output" "model.safetensors.index.json"
+}
+
+@test "inspect says whether a tokenizer is there" {
+    hp inspect --json "$WORDS"
+    [ "$(jq .tokenizer.found <<<"$output")" = true ]
+    mkdir bare
+    cp "$WORDS/config.json" "$WORDS/model.safetensors" bare
+    hp inspect --json bare
+    succeeds
+    [ "$(jq .tokenizer.found <<<"$output")" = false ]
+}
+
+@test "inspect knows what is not part of the model" {
+    hp inspect --json "$ROOT/tests/hostile/ok_extra_all_dtypes"
+    succeeds
+    [ "$(jq '.notes | length' <<<"$output")" -gt 0 ]
+    says "$(jq -r '.dtypes[].dtype' <<<"$output")" "BOOL"
+}
+
+@test "the tsv form has two columns, ndjson one line" {
+    hp inspect --format tsv "$TINY"
+    succeeds
+    [ "${lines[0]}" = $'what\tvalue' ]
+    [ -z "$(awk -F '\t' 'NF != 2' <<<"$output")" ]
+    hp inspect --format ndjson "$TINY"
+    [ "${#lines[@]}" -eq 1 ]
+    jq -e .schema <<<"$output"
+}
+
+@test "methods are listed in every form" {
+    hp methods
+    succeeds
+    for method in entropy magnitude random; do
+        grep -q "^$method " <<<"$output"
+    done
+    hp methods --format tsv
+    [ "$(cut -f 1,3,4 <<<"$output" | sed -n 2p)" = \
+        $'entropy\thighest\tcalibration data' ]
+    hp methods --json
+    [ "$(jq -r '.methods[] | select(.needs_data) | .name' <<<"$output")" = \
+        entropy ]
+    hp methods --format md
+    says "$output" "| --- |"
+    hp methods --format ndjson
+    [ "$(jq -rs 'length' <<<"$output")" = 3 ]
+}
