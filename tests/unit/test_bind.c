@@ -314,6 +314,19 @@ static void test_buffers(void **state)
     close_model(m);
 }
 
+static void test_integers(void **state)
+{
+    (void)state;
+    hp_model *m = open_model(bert);
+    uint64_t all = hp_model_info_get(m)->parameters;
+    close_model(m);
+    edit_header(bert, "\"cls.predictions.bias\":{\"dtype\":\"F32\"",
+                "\"counts\":{\"dtype\":\"I32\"");
+    m = open_model(bert);
+    assert_int_equal(hp_model_info_get(m)->parameters, all - 40);
+    close_model(m);
+}
+
 static void test_one_note(void **state)
 {
     (void)state;
@@ -365,6 +378,7 @@ int main(void)
         TEST("an incomplete masked-LM head is not used, and noted",
              test_bert_partial_output),
         TEST("buffers are no parameters and not worth a note", test_buffers),
+        TEST("integers are no parameters", test_integers),
         TEST("what is no part of the model is one note", test_one_note),
         TEST("a note cuts long names between characters", test_long_names),
     };

@@ -507,6 +507,47 @@ static void test_needs_sequences(void **state)
     close_model(m);
 }
 
+static int stop_at_once(void *payload, uint64_t done, uint64_t total)
+{
+    assert_true(done <= total);
+    *(uint64_t *)payload = done;
+    return 1;
+}
+
+static void test_cancel(void **state)
+{
+    (void)state;
+    hp_model *m = open_model(folder);
+    hp_scores *s = NULL;
+    uint64_t done = 0;
+    const hp_score_options o = {
+        .run = {.threads = 1, .progress = {stop_at_once, &done}}};
+    assert_int_equal(hp_score(&s, m, hp_method_find("magnitude"), &o, &err),
+                     HP_CANCELLED);
+    assert_null(s);
+    assert_int_equal(done, 1);
+    close_model(m);
+}
+
+/* The first of the tensors that are broken, whatever the threads. */
+static void test_first_failure(void **state)
+{
+    (void)state;
+    edit_value(folder, "transformer.h.1.attn.c_proj.weight", 0, NAN);
+    edit_value(folder, "transformer.h.0.attn.c_proj.weight", 0, NAN);
+    edit_value(folder, "transformer.h.1.attn.c_attn.weight", 0, NAN);
+    hp_model *m = open_model(folder);
+    hp_score_options o = {.run = {.threads = 1}};
+    for (; o.run.threads < 5; o.run.threads++) {
+        hp_scores *s = NULL;
+        assert_int_equal(hp_score(&s, m, hp_method_find("magnitude"), &o, &err),
+                         HP_FORMAT);
+        assert_non_null(
+            strstr(err.message, "'transformer.h.0.attn.c_proj.weight'"));
+    }
+    close_model(m);
+}
+
 int main(void)
 {
 #define TEST(name, f)                                                          \
@@ -527,6 +568,9 @@ int main(void)
         TEST("biases and other weights do not count", test_biases_do_not_count),
         TEST("NaN and infinity are refused by the tensor's name",
              test_not_finite),
+        TEST("of several broken tensors the first is named",
+             test_first_failure),
+        TEST("progress can stop a method", test_cancel),
         TEST("doubles whose squares overflow are refused by name",
              test_f64_overflow),
         TEST("magnitudes do not depend on the threads", test_threads),
