@@ -14,11 +14,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* cJSON uses the lowest 10 bits of a type. */
+#define WRITTEN_REAL (1 << 16)
+
 struct hp__json {
     cJSON *root;
 };
 
-static hp_status check(const char *text, size_t len, hp_error *err)
+static hp_status check(int *reals, const char *text, size_t len, hp_error *err)
 {
     hp__scan s = {.text = text, .len = len, .name = "JSON", .refuse_nul = 1};
     hp_status st = hp__scan_next(&s, err);
@@ -27,32 +30,29 @@ static hp_status check(const char *text, size_t len, hp_error *err)
     if (!st)
         st = hp__scan_end(&s, err);
     hp__scan_clear(&s);
+    *reals = s.reals;
     return st;
 }
 
-/* The next number of the text that was checked; 1: digits only. */
-static int number_is_whole(hp__scan *s)
+/* 1: the next number of the text has a fraction or an exponent. */
+static int next_is_real(hp__scan *s)
 {
     while (hp__scan_next(s, NULL) == HP_OK && s->token && s->token != 'n')
         ;
-    for (size_t i = 0; i < s->span.len; i++)
-        if (strchr(".eE", s->span.at[i]))
-            return 0;
-    return 1;
+    return s->real;
 }
 
 /*
- * cJSON does not tell 2.0 from 2. Its valueint, which nothing here reads for
- * the value, is made to say how the number was written: the numbers of the
- * tree and of the text come in the same order.
+ * cJSON does not tell 2.0 from 2. A bit of the type that it leaves alone is
+ * made to say so: the numbers of the tree and of the text come in one order.
  */
-static void mark_whole(cJSON *node, hp__scan *s)
+static void mark_reals(cJSON *node, hp__scan *s)
 {
     for (; node; node = node->next) {
-        if (cJSON_IsNumber(node))
-            node->valueint = number_is_whole(s);
+        if (cJSON_IsNumber(node) && next_is_real(s))
+            node->type |= WRITTEN_REAL;
         else if (node->child)
-            mark_whole(node->child, s);
+            mark_reals(node->child, s);
     }
 }
 
@@ -60,7 +60,8 @@ hp_status hp__json_parse(hp__json **out, const char *text, size_t len,
                          hp_error *err)
 {
     hp__json *j = NULL;
-    hp_status st = check(text, len, err);
+    int reals = 0;
+    hp_status st = check(&reals, text, len, err);
     if (!st)
         st = hp__new(&j, 1, sizeof *j, err);
     if (st)
@@ -71,7 +72,8 @@ hp_status hp__json_parse(hp__json **out, const char *text, size_t len,
         return hp_fail(err, HP_NOMEM, "out of memory (JSON of %zu bytes)", len);
     }
     hp__scan s = {.text = text, .len = len, .name = "JSON"};
-    mark_whole(j->root, &s);
+    if (reals)
+        mark_reals(j->root, &s);
     *out = j;
     return HP_OK;
 }
@@ -201,7 +203,7 @@ static hp_status read_u32(uint32_t *out, const hp__node *n, const char *key,
     if (!cJSON_IsNumber(n) || !isfinite(n->valuedouble) ||
         n->valuedouble != floor(n->valuedouble))
         return fail_kind(n, key, "a whole number", err);
-    if (!n->valueint)
+    if (n->type & WRITTEN_REAL)
         return hp_fail(err, HP_FORMAT,
                        "key '%s' is %.15g, written with a fraction or an "
                        "exponent: not a whole number",

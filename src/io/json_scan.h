@@ -39,6 +39,8 @@ typedef struct hp__scan {
      * the end of the text */
     char token;
     hp__span span;
+    int real;     /* the number has a fraction or an exponent */
+    int reals;    /* some number before had */
     hp__span key; /* of the member that hp__scan_member found */
     /* inside: */
     int first;

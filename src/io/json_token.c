@@ -152,6 +152,7 @@ static hp_status scan_number(hp__scan *s, hp_error *err)
     size_t n = digits(s, at);
     int ok = n == 1 || (n && s->text[at] != '0');
     at += n;
+    size_t whole = at;
     if (ok && at < s->len && s->text[at] == '.') {
         n = digits(s, at + 1);
         ok = n > 0;
@@ -166,6 +167,8 @@ static hp_status scan_number(hp__scan *s, hp_error *err)
     }
     if (!ok)
         return fail_at(s, s->at, err, "invalid number");
+    s->real = at > whole;
+    s->reals |= s->real;
     s->token = 'n';
     s->span = (hp__span){s->text + s->at, at - s->at, 0};
     s->at = at;
@@ -195,10 +198,19 @@ static hp_status scan_word(hp__scan *s, hp_error *err)
     return fail_byte(s, s->at, err, "unexpected character");
 }
 
+static int is_space(char c)
+{
+    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
+static int is_mark(char c)
+{
+    return c == '{' || c == '}' || c == '[' || c == ']' || c == ':' || c == ',';
+}
+
 hp_status hp__scan_next(hp__scan *s, hp_error *err)
 {
-    while (s->at < s->len && s->text[s->at] &&
-           strchr(" \t\r\n", s->text[s->at]))
+    while (s->at < s->len && is_space(s->text[s->at]))
         s->at++;
     if (s->at == s->len) {
         s->token = '\0';
@@ -210,7 +222,7 @@ hp_status hp__scan_next(hp__scan *s, hp_error *err)
         return scan_string(s, err);
     if (c == '-' || is_digit(c))
         return scan_number(s, err);
-    if (!c || !strchr("{}[]:,", c))
+    if (!is_mark(c))
         return scan_word(s, err);
     s->token = c;
     s->span = (hp__span){s->text + s->at++, 1, 0};

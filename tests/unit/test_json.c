@@ -59,6 +59,7 @@ static void what_cjson_lets_pass_is_refused(void **state)
         {TEXT("{\"\\u0000\":1}"), "string with \\u0000"},
         {TEXT("\"\\uZZZZ\""), "invalid escape"},
         {TEXT("\"\\ud800\""), "invalid escape"},
+        {TEXT("\"\\udc00\""), "invalid escape"},
         {TEXT("\"\\'\""), "invalid escape"},
         {TEXT("\"\xc3\x28\""), "not valid UTF-8 (byte 0xc3)"},
         {TEXT("\xef\xbb\xbf{}"), "byte order mark"},
