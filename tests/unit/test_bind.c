@@ -345,7 +345,7 @@ static void test_long_names(void **state)
 {
     (void)state;
     /* 99 bytes and a character of two: it does not fit in 100. */
-    char name[256] = "", note[256] = "";
+    char name[128] = "", note[256] = "";
     for (int i = 0; i < 99; i++)
         name[i] = 'n';
     (void)snprintf(note, sizeof note,
