@@ -160,19 +160,25 @@ static void project(const hp__run *r, const hp__attention *a,
     }
 }
 
+static void attend(hp__run *r, const hp__heads *heads, size_t item)
+{
+    hp_error err = {{0}, {0}, {0}};
+    uint64_t place = hp__place(r, heads->piece, item + 1);
+    if (hp__outcome_stops(&r->outcome, place))
+        return;
+    hp_status st =
+        hp__attend(r, heads, item, &r->scratch[omp_get_thread_num()], &err);
+    hp__outcome_add(&r->outcome, place, st, &err);
+}
+
+/* Threads that have no piece of their own help here. */
 static void attend_all(hp__run *r, const hp__heads *heads)
 {
-    const hp__piece *p = heads->piece;
-    size_t n = p->n * heads->attention->block->n_heads;
-#pragma omp taskloop grainsize(1)
+    size_t n = heads->piece->n * heads->attention->block->n_heads;
+#pragma omp taskgroup
     for (size_t i = 0; i < n; i++) {
-        uint64_t place = hp__place(r, p, i + 1);
-        hp_error err = {{0}, {0}, {0}};
-        if (!hp__outcome_stops(&r->outcome, place))
-            hp__outcome_add(&r->outcome, place,
-                            hp__attend(r, heads, i,
-                                       &r->scratch[omp_get_thread_num()], &err),
-                            &err);
+#pragma omp task firstprivate(i)
+        attend(r, heads, i);
     }
 }
 

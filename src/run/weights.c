@@ -78,6 +78,20 @@ static layout layout_of(const hp__band *b)
     return r;
 }
 
+/* One of the values from `first` on is not finite: names it. */
+static hp_status fail_value(const hp__reader *r, const hp_tensor *t,
+                            uint64_t first, const float *values, hp_error *err)
+{
+    while (r->kernels->is_finite(values, 1)) {
+        values++;
+        first++;
+    }
+    return hp_fail(err, HP_FORMAT,
+                   "tensor '%s': element %llu is NaN, infinite or beyond "
+                   "single precision",
+                   t->name, (unsigned long long)first);
+}
+
 static hp_status read_chunk(float *out, const hp__reader *r, const hp_tensor *t,
                             uint64_t first, size_t n, hp_error *err)
 {
@@ -91,13 +105,9 @@ static hp_status read_chunk(float *out, const hp__reader *r, const hp_tensor *t,
                                       first * width, n * width, stored, err);
     if (st)
         return st;
-    if (!r->kernels->convert(floats, stored, n, t->dtype))
-        return hp_fail(err, HP_FORMAT,
-                       "tensor '%s': a value is NaN, infinite or beyond "
-                       "single precision (elements %llu to %llu)",
-                       t->name, (unsigned long long)first,
-                       (unsigned long long)(first + n - 1));
-    return HP_OK;
+    return r->kernels->convert(floats, stored, n, t->dtype)
+               ? HP_OK
+               : fail_value(r, t, first, floats, err);
 }
 
 /* Chunk i of all chunks of all runs. */

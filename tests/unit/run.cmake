@@ -1,3 +1,7 @@
 hp_unit(kernels)
 hp_unit(backend)
 hp_unit(golden)
+
+hp_unit(sweep)
+target_sources(test_sweep PRIVATE support/plain_forward.c)
+target_link_libraries(test_sweep PRIVATE fixture)

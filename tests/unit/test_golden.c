@@ -5,7 +5,7 @@
  * comparison is also made once with a wrong expectation, which it must refuse.
  */
 #include "headprune/run.h"
-#include "run/squares.h"
+#include "score/scorer.h"
 
 #include <cjson/cJSON.h>
 #include <math.h>
@@ -374,14 +374,12 @@ static void magnitudes_agree(void **state)
 {
     golden g;
     open_golden(&g, *state);
-    double squares[MOST_HEADS][4] = {{0}}, values[MOST_HEADS] = {0};
+    double values[MOST_HEADS] = {0};
     numbers got = {values, hp_model_n_heads(g.model)};
     for (unsigned threads = 1; threads <= 3; threads++) {
-        assert_int_equal(hp__run_squares(squares, g.model, threads, NULL),
-                         HP_OK);
-        for (size_t h = 0; h < got.n; h++)
-            values[h] = sqrt(squares[h][0]) + sqrt(squares[h][1]) +
-                        sqrt(squares[h][2]) + sqrt(squares[h][3]);
+        hp_score_options options = {.run = {.threads = threads}};
+        assert_int_equal(
+            hp__scorer_magnitude.weigh(values, g.model, &options, NULL), HP_OK);
         assert_relative(&got, get(g.expected, "magnitude"),
                         MAGNITUDE_TOLERANCE);
     }

@@ -1,0 +1,557 @@
+/*
+ * The sweep against a plain forward pass in double, over models that differ in
+ * one property each, and what it promises besides: the same bits for any
+ * threads and memory, refusals that name their cause, progress and
+ * cancellation.
+ */
+#include "fixture.h"
+#include "headprune/run.h"
+#include "plain_forward.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define LENGTH 300U /* of the longest sequence: three bands of query rows */
+#define N_LONG 8U
+#define HEADS  8U
+#define TOKENS (N_LONG * LENGTH)
+
+/* Lengths around the bands and the pieces; 1900 tokens, two or more pieces. */
+static const size_t lengths[N_LONG] = {1, 128, 129, 300, 2, 257, 300, 283};
+
+typedef struct bench {
+    char *folder;
+    hp_checkpoint *checkpoint;
+    hp_model *model;
+    hp_backend *backend;
+    int32_t ids[TOKENS];
+    size_t start[N_LONG + 1];
+    hp_sequences sequences;
+    hp_error err;
+} bench;
+
+static void open_model(bench *b)
+{
+    assert_int_equal(
+        hp_checkpoint_open(&b->checkpoint, b->folder, NULL, &b->err), HP_OK);
+    assert_int_equal(hp_model_open(&b->model, b->checkpoint, &b->err), HP_OK);
+}
+
+static void open_bench(bench *b, fixture f)
+{
+    memset(b, 0, sizeof *b);
+    f.positions = LENGTH;
+    b->folder = fixture_folder();
+    fixture_write(b->folder, &f);
+    open_model(b);
+    assert_int_equal(hp_backend_open(&b->backend, &b->err), HP_OK);
+    for (size_t i = 0; i < N_LONG; i++)
+        b->start[i + 1] = b->start[i] + lengths[i];
+    for (size_t i = 0; i < b->start[N_LONG]; i++)
+        b->ids[i] = (int32_t)((i * i + 7 * i) % f.vocab);
+    b->sequences = (hp_sequences){b->ids, b->start, N_LONG};
+}
+
+static void close_bench(bench *b)
+{
+    hp_model_free(b->model);
+    hp_checkpoint_free(b->checkpoint);
+    hp_backend_free(b->backend);
+    fixture_remove(b->folder);
+}
+
+/* ---- everything that a sweep shows ---- */
+
+typedef struct shown {
+    const bench *b;
+    size_t rows, width, vocab;
+    double *entropy; /* [heads, rows] */
+    float *hidden, *logits;
+    size_t n_entropy, n_hidden, n_logits; /* values seen */
+} shown;
+
+static void *zeroed(size_t n, size_t size)
+{
+    void *p = calloc(n + 1, size);
+    if (!p)
+        abort();
+    return p;
+}
+
+static void see(void *payload, const hp_seen *seen)
+{
+    shown *s = payload;
+    size_t row = s->b->start[seen->sequence] + seen->position;
+    size_t n = seen->n_query;
+    if (seen->block)
+        memcpy(s->entropy + (seen->block->first_head + seen->head) * s->rows +
+                   row,
+               seen->row_entropy, n * sizeof(double));
+    if (seen->hidden)
+        memcpy(s->hidden + row * s->width, seen->hidden,
+               n * s->width * sizeof(float));
+    if (seen->logits)
+        memcpy(s->logits + row * s->vocab, seen->logits,
+               n * s->vocab * sizeof(float));
+    __atomic_fetch_add(&s->n_entropy, seen->block ? n : 0, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&s->n_hidden, seen->hidden ? n : 0, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&s->n_logits, seen->logits ? n : 0, __ATOMIC_RELAXED);
+}
+
+static shown run(bench *b, unsigned wants, const hp_run_options *like)
+{
+    const hp_spec *spec = hp_model_spec(b->model);
+    shown s = {.b = b,
+               .rows = b->start[b->sequences.n],
+               .width = spec->width,
+               .vocab = spec->vocab};
+    s.entropy = zeroed(HEADS * s.rows, sizeof(double));
+    s.hidden = zeroed(s.rows * s.width, sizeof(float));
+    s.logits = zeroed(s.rows * s.vocab, sizeof(float));
+    hp_run_options o = like ? *like : (hp_run_options){0};
+    o.backend = b->backend;
+    hp_observer observer = {wants, see, &s};
+    if (hp_run_sweep(b->model, &b->sequences, &o, &observer, &b->err))
+        fail_msg("%s", b->err.message);
+    return s;
+}
+
+static void release(shown *s)
+{
+    free(s->entropy);
+    free(s->hidden);
+    free(s->logits);
+}
+
+static void assert_close(const char *what, size_t i, double got, double want,
+                         double most)
+{
+    if (!(fabs(got - want) <= most))
+        fail_msg("%s %zu: got %.9g, want %.9g, allowed %.3g", what, i, got,
+                 want, most);
+}
+
+static void compare(const shown *s, const plain *p, unsigned wants)
+{
+    for (size_t i = 0; i < HEADS * s->rows && wants & HP_SEE_ENTROPY; i++)
+        assert_close("entropy", i, s->entropy[i], p->entropy[i],
+                     1e-5 * p->entropy[i] + 1e-7);
+    for (size_t i = 0; i < s->rows * s->width && wants & HP_SEE_HIDDEN; i++)
+        assert_close("hidden", i, (double)s->hidden[i], p->hidden[i], 3e-5);
+    for (size_t i = 0; i < s->rows * s->vocab && wants & HP_SEE_LOGITS; i++)
+        assert_close("logit", i, (double)s->logits[i], p->logits[i], 1e-4);
+}
+
+/* All that was asked for was shown, and once; the rest not at all. */
+static void assert_complete(const shown *s, unsigned wants)
+{
+    assert_int_equal(s->n_entropy,
+                     wants & HP_SEE_ENTROPY ? HEADS * s->rows : 0);
+    assert_int_equal(s->n_hidden, wants & HP_SEE_HIDDEN ? s->rows : 0);
+    assert_int_equal(s->n_logits, wants & HP_SEE_LOGITS ? s->rows : 0);
+}
+
+static void agree(bench *b, unsigned wants, const unsigned char *masked)
+{
+    hp_run_options o = {.masked = masked, .threads = 2};
+    plain p = plain_forward(b->model, &b->sequences, masked);
+    shown s = run(b, wants, &o);
+    assert_complete(&s, wants);
+    compare(&s, &p, wants);
+    release(&s);
+    plain_free(&p);
+}
+
+static void agree_in_all(bench *b)
+{
+    unsigned all = HP_SEE_ENTROPY | HP_SEE_HIDDEN;
+    if (b->model->output.decoder.weight)
+        all |= HP_SEE_LOGITS;
+    agree(b, HP_SEE_ENTROPY, NULL);
+    agree(b, all, NULL);
+}
+
+/* ---- one property each ---- */
+
+static void gpt2_agrees_with_a_plain_pass(void **state)
+{
+    (void)state;
+    bench b;
+    open_bench(&b, FIXTURE_GPT2);
+    agree_in_all(&b);
+    close_bench(&b);
+}
+
+static void bert_agrees_with_a_plain_pass(void **state)
+{
+    (void)state;
+    bench b;
+    open_bench(&b, FIXTURE_BERT);
+    agree_in_all(&b);
+    close_bench(&b);
+}
+
+/* More than one block of the vocabulary and one run of rows; a bias, for which
+ * any tensor of enough values serves. */
+static void a_large_vocabulary_agrees(void **state)
+{
+    (void)state;
+    fixture f = FIXTURE_GPT2;
+    f.vocab = 70000;
+    bench b;
+    open_bench(&b, f);
+    b.sequences.n = 2;
+    b.model->output.decoder.bias = b.model->embedding.token;
+    b.model->output.scale = 0.5F;
+    agree(&b, HP_SEE_LOGITS, NULL);
+    close_bench(&b);
+}
+
+static void every_activation_agrees(void **state)
+{
+    (void)state;
+    const hp_activation all[] = {HP_ACTIVATION_RELU, HP_ACTIVATION_GELU,
+                                 HP_ACTIVATION_GELU_TANH, HP_ACTIVATION_SILU};
+    bench b;
+    open_bench(&b, FIXTURE_BERT);
+    for (size_t i = 0; i < 4; i++) {
+        b.model->spec.activation = all[i];
+        agree(&b, HP_SEE_HIDDEN, NULL);
+    }
+    close_bench(&b);
+}
+
+/* Sharper attention than random weights make. */
+static void sharp_attention_agrees(void **state)
+{
+    (void)state;
+    bench b;
+    open_bench(&b, FIXTURE_GPT2);
+    for (size_t i = 0; i < b.model->n_blocks; i++)
+        b.model->blocks[i].scale *= 4.0F;
+    agree_in_all(&b);
+    close_bench(&b);
+}
+
+static void a_sliding_window_agrees(void **state)
+{
+    (void)state;
+    const uint32_t windows[] = {1, 5, 128, 200};
+    bench b;
+    open_bench(&b, FIXTURE_GPT2);
+    for (size_t i = 0; i < 4; i++) {
+        b.model->spec.window = windows[i];
+        agree_in_all(&b);
+    }
+    close_bench(&b);
+}
+
+/* Two key and value heads for four query heads: parts of the stored maps. */
+static void grouped_heads_agree(void **state)
+{
+    (void)state;
+    bench b;
+    open_bench(&b, FIXTURE_GPT2);
+    for (size_t i = 0; i < b.model->n_blocks; i++) {
+        hp_block *block = &b.model->blocks[i];
+        block->n_kv_heads = 2;
+        block->k.count /= 2;
+        block->v.count /= 2;
+        block->v.first += block->v.count;
+    }
+    agree_in_all(&b);
+    close_bench(&b);
+}
+
+static void a_gated_mlp_and_rms_norm_agree(void **state)
+{
+    (void)state;
+    bench b;
+    open_bench(&b, FIXTURE_GPT2);
+    b.model->spec.gated = 1;
+    b.model->spec.norm = HP_NORM_RMS;
+    b.model->spec.activation = HP_ACTIVATION_SILU;
+    b.model->final_norm.bias = NULL;
+    for (size_t i = 0; i < b.model->n_blocks; i++) {
+        hp_mlp *mlp = &b.model->layers[i].mlp;
+        mlp->gate = b.model->layers[b.model->n_blocks - 1 - i].mlp.up;
+        mlp->norm.bias = b.model->blocks[i].norm.bias = NULL;
+    }
+    agree_in_all(&b);
+    close_bench(&b);
+}
+
+static void masked_heads_give_nothing(void **state)
+{
+    (void)state;
+    const unsigned char masked[HEADS] = {1, 0, 0, 1, 0, 1, 0, 0};
+    bench b;
+    open_bench(&b, FIXTURE_GPT2);
+    agree(&b, HP_SEE_ENTROPY, masked);
+    agree(&b, HP_SEE_ENTROPY | HP_SEE_HIDDEN | HP_SEE_LOGITS, masked);
+    close_bench(&b);
+}
+
+static void equal_scores_give_the_logarithm_of_the_keys(void **state)
+{
+    (void)state;
+    for (unsigned causal = 0; causal < 2; causal++) {
+        bench b;
+        open_bench(&b, causal ? FIXTURE_GPT2 : FIXTURE_BERT);
+        for (size_t i = 0; i < b.model->n_blocks; i++)
+            b.model->blocks[i].scale = 0.0F;
+        shown s = run(&b, HP_SEE_ENTROPY, NULL);
+        for (size_t i = 0; i < N_LONG; i++)
+            for (size_t row = b.start[i]; row < b.start[i + 1]; row++)
+                for (size_t h = 0; h < HEADS; h++) {
+                    size_t keys = causal ? row + 1 - b.start[i] : lengths[i];
+                    assert_close("entropy", row, s.entropy[h * s.rows + row],
+                                 log((double)keys), 1e-14);
+                }
+        release(&s);
+        close_bench(&b);
+    }
+}
+
+/* ---- the same bits ---- */
+
+static void assert_same_bits(const shown *a, const shown *b)
+{
+    assert_memory_equal(a->entropy, b->entropy,
+                        HEADS * a->rows * sizeof(double));
+    assert_memory_equal(a->hidden, b->hidden,
+                        a->rows * a->width * sizeof(float));
+    assert_memory_equal(a->logits, b->logits,
+                        a->rows * a->vocab * sizeof(float));
+}
+
+static void threads_and_budget_change_no_bit(void **state)
+{
+    (void)state;
+    const unsigned all = HP_SEE_ENTROPY | HP_SEE_HIDDEN | HP_SEE_LOGITS;
+    const hp_run_options others[] = {
+        {.threads = 2},
+        {.threads = 3, .budget = 1},
+        {.threads = 1, .budget = (size_t)1100 * 32 * sizeof(float)},
+        {.threads = 0, .budget = (size_t)1 << 30}};
+    bench b;
+    open_bench(&b, FIXTURE_BERT);
+    const hp_run_options one = {.threads = 1};
+    unsigned wants =
+        b.model->output.decoder.weight ? all : HP_SEE_ENTROPY | HP_SEE_HIDDEN;
+    shown first = run(&b, wants, &one);
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        shown s = run(&b, wants, &others[i]);
+        assert_same_bits(&first, &s);
+        release(&s);
+    }
+    release(&first);
+    close_bench(&b);
+}
+
+/* ---- refusals ---- */
+
+static void ignore(void *payload, const hp_seen *seen)
+{
+    (void)payload;
+    (void)seen;
+}
+
+static hp_status try_run(bench *b, unsigned wants, const hp_run_options *o)
+{
+    hp_observer observer = {wants, ignore, NULL};
+    return hp_run_sweep(b->model, &b->sequences, o, &observer, &b->err);
+}
+
+static void assert_refused(bench *b, hp_status status, const char *fragment)
+{
+    hp_run_options o = {.backend = b->backend};
+    assert_int_equal(try_run(b, HP_SEE_ENTROPY, &o), status);
+    if (!strstr(b->err.message, fragment))
+        fail_msg("'%s' does not say '%s'", b->err.message, fragment);
+}
+
+static void bad_sequences_are_refused_by_number(void **state)
+{
+    (void)state;
+    bench b;
+    open_bench(&b, FIXTURE_GPT2);
+    int32_t *id = &b.ids[b.start[3] + 5];
+    *id = 40;
+    assert_refused(&b, HP_INVALID,
+                   "sequence 3, position 5: token id 40 is not in the "
+                   "model's 0 to 39");
+    *id = -1;
+    assert_refused(&b, HP_INVALID, "sequence 3, position 5: token id -1");
+    *id = 0;
+    b.start[3] = b.start[2];
+    assert_refused(&b, HP_INVALID, "sequence 2 is empty");
+    b.start[2] = b.start[1] + LENGTH + 1;
+    b.start[3] = b.start[2] + 1;
+    assert_refused(&b, HP_INVALID,
+                   "sequence 1 has 301 tokens, but the model takes at most "
+                   "300");
+    b.sequences.n = 0;
+    assert_refused(&b, HP_INVALID, "there are no sequences");
+    close_bench(&b);
+}
+
+static void a_request_that_cannot_be_met_is_refused(void **state)
+{
+    (void)state;
+    bench b;
+    open_bench(&b, FIXTURE_GPT2);
+    hp_run_options o = {0};
+    assert_int_equal(try_run(&b, HP_SEE_ENTROPY, &o), HP_INVALID);
+    assert_non_null(strstr(b.err.message, "backend"));
+    o.backend = b.backend;
+    b.model->output.decoder.weight = NULL;
+    assert_int_equal(try_run(&b, HP_SEE_LOGITS, &o), HP_INVALID);
+    assert_non_null(strstr(b.err.message, "no output"));
+    b.model->spec.position = HP_POSITION_ROPE;
+    assert_refused(&b, HP_UNSUPPORTED, "positions");
+    close_bench(&b);
+}
+
+/* Overwrites values of a tensor in the file. */
+static void poke(bench *b, const char *name, size_t at, float value)
+{
+    const hp_tensor *t = hp_checkpoint_find(b->checkpoint, name);
+    assert_non_null(t);
+    size_t offset = (size_t)t->offset + at * sizeof value, len;
+    char *path = fixture_path(b->folder, "model.safetensors");
+    char *bytes = fixture_read(path, &len);
+    memcpy(bytes + offset, &value, sizeof value);
+    hp_model_free(b->model);
+    hp_checkpoint_free(b->checkpoint);
+    fixture_put(b->folder, "model.safetensors", bytes, len);
+    open_model(b);
+    free(bytes);
+    free(path);
+}
+
+typedef struct bad_value {
+    const char *tensor;
+    size_t at;
+} bad_value;
+
+static void any_weight_that_is_not_finite_is_named(void **state)
+{
+    (void)state;
+    const bad_value bad[] = {
+        {"transformer.wte.weight", 1279},
+        {"transformer.wpe.weight", 9568},
+        {"transformer.h.0.ln_1.bias", 3},
+        {"transformer.h.0.attn.c_attn.weight", 3071},
+        {"transformer.h.1.attn.c_attn.bias", 95},
+        {"transformer.h.1.attn.c_attn.weight", 95},
+        {"transformer.h.1.attn.c_proj.bias", 0},
+        {"transformer.h.1.mlp.c_proj.weight", 4000},
+        {"transformer.ln_f.weight", 31},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char text[128];
+        bench b;
+        open_bench(&b, FIXTURE_GPT2);
+        poke(&b, bad[i].tensor, bad[i].at, i % 2 ? NAN : -INFINITY);
+        snprintf(text, sizeof text, "tensor '%s': element %zu is NaN",
+                 bad[i].tensor, bad[i].at);
+        assert_refused(&b, HP_FORMAT, text);
+        close_bench(&b);
+    }
+}
+
+static void a_pass_out_of_range_names_the_block(void **state)
+{
+    (void)state;
+    bench b;
+    open_bench(&b, FIXTURE_GPT2);
+    for (size_t i = 0; i < 32; i++)
+        poke(&b, "transformer.h.1.attn.c_attn.weight", i * 96 + i, 3e38F);
+    assert_refused(&b, HP_FORMAT, "block 'transformer.h.1.attn', head");
+    close_bench(&b);
+    open_bench(&b, FIXTURE_GPT2);
+    poke(&b, "transformer.h.0.mlp.c_proj.bias", 0, 3e38F);
+    poke(&b, "transformer.h.0.attn.c_proj.bias", 0, 3e38F);
+    assert_refused(&b, HP_FORMAT, "block 'transformer.h.0.attn': the forward");
+    close_bench(&b);
+}
+
+/* ---- progress ---- */
+
+typedef struct steps {
+    uint64_t calls, done, total, stop_at;
+} steps;
+
+static int step(void *payload, uint64_t done, uint64_t total)
+{
+    steps *s = payload;
+    assert_true(done > s->done && done <= total);
+    s->calls++;
+    s->done = done;
+    s->total = total;
+    return s->calls == s->stop_at;
+}
+
+static void progress_counts_tokens_times_layers(void **state)
+{
+    (void)state;
+    bench b;
+    open_bench(&b, FIXTURE_GPT2);
+    steps s = {0};
+    hp_run_options o = {.backend = b.backend,
+                        .budget = 1,
+                        .threads = 2,
+                        .progress = {step, &s}};
+    assert_int_equal(try_run(&b, HP_SEE_ENTROPY, &o), HP_OK);
+    assert_int_equal(s.total, b.start[N_LONG] * 2);
+    assert_int_equal(s.done, s.total);
+    assert_true(s.calls >= 4);
+    close_bench(&b);
+}
+
+static void a_step_can_end_the_sweep(void **state)
+{
+    (void)state;
+    bench b;
+    open_bench(&b, FIXTURE_GPT2);
+    steps s = {.stop_at = 2};
+    hp_run_options o = {.backend = b.backend,
+                        .budget = 1,
+                        .threads = 1,
+                        .progress = {step, &s}};
+    assert_int_equal(try_run(&b, HP_SEE_ENTROPY, &o), HP_CANCELLED);
+    assert_int_equal(s.calls, 2);
+    close_bench(&b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(gpt2_agrees_with_a_plain_pass),
+        cmocka_unit_test(bert_agrees_with_a_plain_pass),
+        cmocka_unit_test(a_large_vocabulary_agrees),
+        cmocka_unit_test(every_activation_agrees),
+        cmocka_unit_test(sharp_attention_agrees),
+        cmocka_unit_test(a_sliding_window_agrees),
+        cmocka_unit_test(grouped_heads_agree),
+        cmocka_unit_test(a_gated_mlp_and_rms_norm_agree),
+        cmocka_unit_test(masked_heads_give_nothing),
+        cmocka_unit_test(equal_scores_give_the_logarithm_of_the_keys),
+        cmocka_unit_test(threads_and_budget_change_no_bit),
+        cmocka_unit_test(bad_sequences_are_refused_by_number),
+        cmocka_unit_test(a_request_that_cannot_be_met_is_refused),
+        cmocka_unit_test(any_weight_that_is_not_finite_is_named),
+        cmocka_unit_test(a_pass_out_of_range_names_the_block),
+        cmocka_unit_test(progress_counts_tokens_times_layers),
+        cmocka_unit_test(a_step_can_end_the_sweep),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
