@@ -45,6 +45,8 @@ typedef struct hp_calibration_options {
     size_t length;           /* tokens a window; 0: min(512, max_length) */
     size_t max_length;       /* the model's maximum */
     uint32_t vocab;          /* ids are below it */
+    int no_special;          /* 1: the same windows of texts without the tokens
+                                that stand around them */
 } hp_calibration_options;
 
 typedef struct hp_calibration hp_calibration;

@@ -17,10 +17,6 @@ static void print_ids(const int32_t *ids, size_t n)
 
 static hp_status print_windows(work *w, cli *c, hp_error *err)
 {
-    if (options_has(&c->opt, OPT_NO_SPECIAL))
-        return hp_fail_hint(
-            err, hp_fail(err, HP_INVALID, "--no-special is for whole texts"),
-            "give --lines or -0 too");
     hp_status st = work_calibrate(w, c, err);
     if (st)
         return st;

@@ -7,6 +7,7 @@
 #include "cli/signals.h"
 
 #include <string.h>
+#include <unistd.h>
 
 static const command commands[] = {
     {"METHOD", TAKES_METHOD, 1, "MODEL",
@@ -106,6 +107,10 @@ static hp_status fail_unknown(const char *what, const char *word,
     hp_status st = hp_fail(err, HP_INVALID, "unknown %s '%s'", what, word);
     if (nearest)
         return hp_fail_hint(err, st, "did you mean %s?", nearest);
+    if (commands_too && !access(word, F_OK))
+        return hp_fail_hint(err, st,
+                            "a method or command comes first: "
+                            "headprune METHOD MODEL");
     return hp_fail_hint(err, st,
                         commands_too ? "see headprune --help"
                                      : "see headprune methods");

@@ -53,6 +53,29 @@ static hp_status find_emit(const hp_emit **out, const cli *c, hp_error *err)
     return hp_fail_hint(err, st, "forms: %s", names);
 }
 
+/* FILE of --report FOLDER/FILE when FOLDER is the output folder. */
+static const char *inside_output(const output *o, const char *report)
+{
+    size_t len = strlen(o->path);
+    while (len && o->path[len - 1] == '/')
+        len--;
+    if (!report || !len || strncmp(report, o->path, len) != 0 ||
+        report[len] != '/' || strchr(report + len + 1, '/'))
+        return NULL;
+    return report[len + 1] ? report + len + 1 : NULL;
+}
+
+static hp_status check_report(const output *o, const char *report,
+                              hp_error *err)
+{
+    if (!report || inside_output(o, report))
+        return HP_OK;
+    if (!strcmp(report, o->path))
+        return hp_fail(err, HP_INVALID, "--report and -o are both '%s'",
+                       report);
+    return save_check(report, o->options.replace, err);
+}
+
 hp_status output_prepare(output *o, const work *w, const cli *c, hp_error *err)
 {
     const option_value *v = c->opt.value;
@@ -73,9 +96,7 @@ hp_status output_prepare(output *o, const work *w, const cli *c, hp_error *err)
                                     "terminal"),
                             "-f does it all the same");
     st = hp_rewrite_check(w->model, &o->options, err);
-    if (!st && v[OPT_REPORT].text)
-        st = save_check(v[OPT_REPORT].text, o->options.replace, err);
-    return st;
+    return st ? st : check_report(o, v[OPT_REPORT].text, err);
 }
 
 static hp_status make_report(output *o, const work *w, const cli *c,
@@ -93,14 +114,16 @@ static hp_status make_report(output *o, const work *w, const cli *c,
     return hp_document_report(&o->report, &report, err);
 }
 
-/* Beside the checkpoint: headprune.json in a folder, X.headprune.json for
- * X.safetensors. */
-static hp_status add_report(output *o, hp_error *err)
+/* Beside the checkpoint: headprune.json in a folder (or `given` there),
+ * X.headprune.json for X.safetensors. */
+static hp_status add_report(output *o, const char *given, hp_error *err)
 {
     if (to_stdout(o))
         return HP_OK;
     char *name = NULL;
-    if (text_ends_with(o->path, ".safetensors")) {
+    if (given) {
+        name = text_new("%s", given);
+    } else if (text_ends_with(o->path, ".safetensors")) {
         const char *slash = strrchr(o->path, '/');
         const char *base = slash ? slash + 1 : o->path;
         name = text_new("%.*s.headprune.json",
@@ -118,6 +141,7 @@ static hp_status add_report(output *o, hp_error *err)
 static hp_status write_all(output *o, const work *w, cli *c, hp_error *err)
 {
     const char *report = c->opt.value[OPT_REPORT].text;
+    const char *inside = inside_output(o, report);
     save_file save = {0};
     progress_bar bar;
     progress_start(&bar, &c->con, "writing", NULL, 1);
@@ -127,8 +151,10 @@ static hp_status write_all(output *o, const work *w, cli *c, hp_error *err)
     progress_end(&bar);
     if (st || (st = make_report(o, w, c, err)))
         goto done;
-    st = report ? save_begin(&save, report, o->report, strlen(o->report), err)
-                : add_report(o, err);
+    if (report && !inside)
+        st = save_begin(&save, report, o->report, strlen(o->report), err);
+    else
+        st = add_report(o, inside, err);
     if (st)
         goto done;
     st = signals_pending() ? hp_fail(err, HP_CANCELLED, "cancelled")

@@ -31,10 +31,10 @@ static void heat_init(heat *h, const cli *c, const hp_scores *s)
     }
 }
 
-static void put_score(const heat *h, double value)
+static void put_score(const heat *h, int width, const char *text, double value)
 {
     if (!h->coloured) {
-        printf("%*.6g", CELL, value);
+        printf("%*s", width, text);
         return;
     }
     double span = h->high - h->low;
@@ -42,7 +42,33 @@ static void put_score(const heat *h, double value)
     if (!h->strong_high)
         share = 1 - share;
     int shade = shades[(int)(share * (N_SHADES - 1) + 0.5)];
-    printf("\033[30;48;5;%dm%*.6g\033[0m", shade, CELL, value);
+    printf("\033[30;48;5;%dm%*s\033[0m", shade, width, text);
+}
+
+/* Three digits of the largest score; -1 where points would not line up. */
+static int map_decimals(const heat *h)
+{
+    double largest = h->high > -h->low ? h->high : -h->low;
+    if (largest >= 1e5 || (largest > 0 && largest < 1e-3))
+        return -1;
+    int decimals = 2;
+    double unit = 10;
+    while (largest >= unit && decimals) {
+        unit *= 10;
+        decimals--;
+    }
+    unit = 1;
+    while (largest > 0 && largest < unit) {
+        unit /= 10;
+        decimals++;
+    }
+    return decimals;
+}
+
+static int format_cell(char out[32], int decimals, double value)
+{
+    return decimals < 0 ? snprintf(out, 32, "%.3g", value)
+                        : snprintf(out, 32, "%.*f", decimals, value);
 }
 
 static size_t widest_block(const hp_scores *s)
@@ -56,24 +82,38 @@ static size_t widest_block(const hp_scores *s)
     return widest;
 }
 
+/* "9" of "9:3", "dec.0.self" of "dec.0.self:2". */
+static int label_length(const hp_head *head)
+{
+    const char *colon = strrchr(head->id, ':');
+    return colon ? (int)(colon - head->id) : 0;
+}
+
 /* Layers down, heads across; nothing when it would not fit. */
 static void put_map(const hp_scores *s, const heat *h)
 {
+    char text[32];
+    int label = (int)strlen("layer"), cell = 3, decimals = map_decimals(h);
     size_t widest = widest_block(s);
-    if (10 + widest * (CELL + 1) > console_width(STDOUT_FILENO))
+    for (size_t i = 0; i < s->n_heads; i++) {
+        int len = label_length(&s->heads[i]);
+        int digits = format_cell(text, decimals, s->values[i]);
+        label = len > label ? len : label;
+        cell = digits > cell ? digits : cell;
+    }
+    if ((size_t)label + widest * (size_t)(cell + 1) >
+        console_width(STDOUT_FILENO))
         return;
-    printf("%-10s", "layer");
+    printf("%-*s", label, "layer");
     for (size_t i = 0; i < widest; i++)
-        printf("%*zu ", CELL, i);
+        printf(" %*zu", cell, i);
     for (size_t i = 0; i < s->n_heads; i++) {
         const hp_head *head = &s->heads[i];
-        if (!i || head->block != head[-1].block) {
-            const char *colon = strrchr(head->id, ':');
-            int len = colon ? (int)(colon - head->id) : 0;
-            printf("\n%-10.*s", len, head->id);
-        }
-        put_score(h, s->values[i]);
+        if (!i || head->block != head[-1].block)
+            printf("\n%*.*s", label, label_length(head), head->id);
         putchar(' ');
+        format_cell(text, decimals, s->values[i]);
+        put_score(h, cell, text, s->values[i]);
     }
     fputs("\n\n", stdout);
 }
@@ -109,8 +149,10 @@ static hp_status print_human(const cli *c, const hp_scores *s, hp_error *err)
     size_t shown = terminal && s->n_heads > SHOWN ? SHOWN : s->n_heads;
     printf("%-6s%-12s%*s\n", "rank", "head", CELL, "score");
     for (size_t i = 0; i < shown; i++) {
+        char text[32];
         printf("%-6zu%-12s", i, s->heads[order[i]].id);
-        put_score(&h, s->values[order[i]]);
+        snprintf(text, sizeof text, "%.6g", s->values[order[i]]);
+        put_score(&h, CELL, text, s->values[order[i]]);
         putchar('\n');
     }
     if (shown < s->n_heads)

@@ -106,7 +106,9 @@ hp_status work_calibrate(work *w, cli *c, hp_error *err)
                                 .sequences = (size_t)v[OPT_SEQUENCES].number,
                                 .length = (size_t)v[OPT_LENGTH].number,
                                 .max_length = spec->max_positions,
-                                .vocab = spec->vocab};
+                                .vocab = spec->vocab,
+                                .no_special =
+                                    options_has(&c->opt, OPT_NO_SPECIAL)};
     hp_status st = o.tokens ? HP_OK : work_open_tokenizer(w, c, err);
     if (!st)
         st = hp_calibration_open(&w->calibration, w->tokenizer, &o, err);

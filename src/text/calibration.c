@@ -130,6 +130,10 @@ static hp_status read_texts(hp_calibration *c, const hp_tokenizer *t,
         return st;
     if (!hp__mul(&want, rules.most, rules.length - around))
         want = SIZE_MAX;
+    if (o->no_special) {
+        rules.length -= around;
+        rules.n_before = rules.n_after = 0;
+    }
     st = add_texts(&ids, c, t, o, want, err);
     size_t n = ids.len / sizeof(int32_t);
     if (!st && !n) {

@@ -154,6 +154,14 @@ differing() {
     hp magnitude --ratio 0.5 "$TINY" -o more --report nowhere/r.json
     fails 5 "nowhere/r.json: "
     [ ! -e more ]
+    hp magnitude --ratio 0.5 "$TINY" -o more --report more
+    fails 2 "--report and -o are both 'more'"
+    hp -q magnitude --ratio 0.5 "$TINY" -o more/ --report more/r.json
+    succeeds
+    [ ! -e more/headprune.json ]
+    hp -q magnitude --ratio 1 "$TINY" -o more --report more/r.json -f
+    succeeds
+    [ "$(jq .pruned more/r.json)" = 8 ]
 }
 
 @test "--json prints the report that was written" {

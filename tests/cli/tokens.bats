@@ -36,6 +36,11 @@ BERT=$ROOT/models/bert-novels
     with=$output
     hp tokens "$BERT" --data text --lines --no-special
     [ "$(jq -c '.[1:-1]' <<<"$with")" = "$(jq -c . <<<"$output")" ]
+    hp tokens "$BERT" --sequences 3 --length 20
+    with=$output
+    hp tokens "$BERT" --sequences 3 --length 20 --no-special
+    [ "$(jq -c '.[1:-1]' <<<"$with")" = "$(jq -c . <<<"$output")" ]
+    [ "$(jq length <<<"$output" | sort -u)" = 18 ]
 }
 
 @test "text comes from several files, from gzip and from standard input" {

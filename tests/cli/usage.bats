@@ -65,6 +65,8 @@ load common
     fails 2 "unknown method 'magnitud' (did you mean magnitude?)"
     hp help entorpy
     fails 2 "(did you mean entropy?)"
+    hp "$TINY" --ratio 0.3
+    fails 2 "(a method or command comes first: headprune METHOD MODEL)"
     hp zzzzzz
     fails 2 "unknown command 'zzzzzz' (see headprune --help)"
 }
