@@ -182,10 +182,12 @@ static void put_list(hp__emitter *e, const hp_plan *p)
     hp__emit_end(e);
 }
 
-/* Every head of the table, the kept ones too: with it a plan that is read back
- * is the plan that was written. */
+/* Every head of the model, the kept ones too: with it a plan that is read back
+ * is the plan that was written. A plan that came without stays without. */
 static void put_blocks(hp__emitter *e, const hp_plan *p)
 {
+    if (p->n_heads != p->model.heads)
+        return;
     hp__emit_array(e, "blocks", 0);
     for (size_t i = 0; i < p->n_heads;) {
         const hp_head *first = &p->heads[i];

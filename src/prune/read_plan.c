@@ -42,9 +42,6 @@ static hp_status read_block(draft *d, const hp__node *n, hp_error *err)
         if (!id || !hp__head_of_id(&h.head, id))
             return hp_fail(err, HP_FORMAT, "'%.80s' is no head's id",
                            id ? id : "(no string)");
-        if (d->p->n_heads == d->p->model.heads)
-            return hp_fail(err, HP_FORMAT, "more than the model's %u heads",
-                           (unsigned)d->p->model.heads);
         st = hp__arena_strdup(&h.id, d->a, id, err);
         if (st)
             return st;
@@ -56,8 +53,6 @@ static hp_status read_block(draft *d, const hp__node *n, hp_error *err)
 static hp_status read_blocks(draft *d, const hp__node *blocks, hp_error *err)
 {
     size_t i = 0;
-    if (hp__node_kind(blocks) != HP__ARRAY)
-        return hp_fail(err, HP_FORMAT, "key 'blocks' is no array");
     for (const hp__node *n = hp__node_first(blocks); n;
          n = hp__node_next(n), i++) {
         hp_status st = hp__within(err, read_block(d, n, err), "blocks", i);
@@ -90,9 +85,9 @@ static hp_status read_listed(draft *d, hp_error *err)
     return HP_OK;
 }
 
-static hp_status alloc_arrays(draft *d, hp_error *err)
+/* Arrays for as many heads as the document holds, whatever it claims. */
+static hp_status alloc_arrays(draft *d, size_t n, hp_error *err)
 {
-    size_t n = d->p->model.heads;
     hp_status st = hp__arena_alloc(&d->heads, d->a, n, sizeof *d->heads, err);
     if (!st)
         st = hp__arena_alloc(&d->values, d->a, n, sizeof *d->values, err);
@@ -102,27 +97,45 @@ static hp_status alloc_arrays(draft *d, hp_error *err)
         st = hp__arena_alloc(&d->order, d->a, n, sizeof *d->order, err);
     if (!st)
         st = hp__arena_alloc(&d->pruned, d->a, n, 1, err);
+    for (size_t i = 0; i < n && !st; i++) {
+        d->values[i] = (double)NAN;
+        d->rank[i] = HP__NO_RANK;
+    }
     return st;
+}
+
+static hp_status count_blocks(size_t *out, const hp__node *blocks,
+                              uint32_t heads, hp_error *err)
+{
+    *out = 0;
+    if (hp__node_kind(blocks) != HP__ARRAY)
+        return hp_fail(err, HP_FORMAT, "key 'blocks' is no array");
+    for (const hp__node *n = hp__node_first(blocks); n; n = hp__node_next(n)) {
+        const hp__node *ids = hp__node_find(n, "heads");
+        *out += ids ? hp__node_count(ids) : 0;
+    }
+    if (*out != heads)
+        return hp_fail(err, HP_FORMAT,
+                       "%zu heads in 'blocks', but the model has %u", *out,
+                       (unsigned)heads);
+    return HP_OK;
 }
 
 static hp_status read_table(draft *d, const hp__node *root, hp_error *err)
 {
     const hp__node *blocks = hp__node_find(root, "blocks");
-    size_t most = d->p->model.heads;
+    size_t n = 0;
     hp_status st = hp__read_array(&d->list, root, "list", err);
     if (st)
         return st;
-    if (hp__node_count(d->list) > most)
-        return hp_fail(err, HP_FORMAT,
-                       "%zu heads are listed, but the model has %zu",
-                       hp__node_count(d->list), most);
-    st = alloc_arrays(d, err);
+    if (blocks)
+        st = count_blocks(&n, blocks, d->p->model.heads, err);
+    else
+        n = hp__node_count(d->list);
+    if (!st)
+        st = alloc_arrays(d, n, err);
     if (!st)
         st = blocks ? read_blocks(d, blocks, err) : read_listed(d, err);
-    if (!st && blocks && d->p->n_heads != most)
-        st = hp_fail(err, HP_FORMAT,
-                     "%zu heads in 'blocks', but the model has %zu",
-                     d->p->n_heads, most);
     return st ? st : hp__check_heads(d->heads, d->p->n_heads, err);
 }
 
@@ -154,10 +167,6 @@ static hp_status place_head(draft *d, const hp__node *n, hp_error *err)
 
 static hp_status read_list(draft *d, hp_error *err)
 {
-    for (size_t i = 0; i < d->p->model.heads; i++) {
-        d->values[i] = (double)NAN;
-        d->rank[i] = HP__NO_RANK;
-    }
     for (const hp__node *n = hp__node_first(d->list); n; n = hp__node_next(n)) {
         size_t i = d->p->n_pruned;
         hp_status st = hp__within(err, place_head(d, n, err), "list", i);
@@ -182,7 +191,8 @@ static hp_status check_against_list(const draft *d, const hp__node *root,
         st = hp__node_get_string(&text, root, "heads", err);
     if (st)
         return st;
-    if (total != d->p->model.heads || pruned != d->p->n_pruned)
+    if (total != d->p->model.heads || pruned != d->p->n_pruned ||
+        pruned > total)
         return hp_fail(err, HP_FORMAT,
                        "'pruned' and 'total' are %u of %u, but %zu of %u heads "
                        "are listed",

@@ -157,7 +157,10 @@ static hp_status add_inside(hp_rewrite *r, const char *name, const char *bytes,
     if (!st)
         st = hp__output_commit(file, err);
     hp__output_abandon(file);
-    return st;
+    /* The hidden folder's name means nothing to the user. */
+    if (st && err)
+        err->file[0] = '\0';
+    return st ? hp_fail_file(err, st, r->place.path) : st;
 }
 
 hp_status hp_rewrite_add(hp_rewrite *r, const char *name, const char *bytes,

@@ -254,6 +254,8 @@ static void a_plan_without_blocks_knows_the_listed_heads(void **state)
     assert_string_equal(back->heads[0].id, "0:0");
     assert_string_equal(back->heads[back->order[0]].id, "1:1");
     assert_true(back->values[0] == 2.19481 && back->rank[0] == 1);
+    /* Printed again it is still a document that can be read. */
+    plan_again(text);
     hp_plan_free(back);
     hp_plan_free(p);
     free(text);
