@@ -53,35 +53,44 @@ static void add_ids(encoder *e, const void *ids, size_t n)
 
 /* ---- what the vocabulary lacks ---- */
 
-/*
- * Where the word's character stands in the text: every place of it fails, so
- * it is the first one of the piece at work.
- */
-static hp_status fail_character(const encoder *e, hp_error *err)
+/* The character that holds byte `at` of the piece at work. */
+static hp_status fail_at(const encoder *e, size_t at, hp_error *err)
 {
-    const char *bad = e->word.text + e->word.bad_at;
-    size_t n = e->word.bad_len, at = 0, seen = 0;
     const char *piece = e->text + e->piece;
-    char byte;
-    if (e->t->splitters.bytes) {
-        byte = (char)hp__byte_of_character(hp__utf8_next(bad, &seen));
-        bad = &byte;
-        n = 1;
-    }
-    while (at + n < e->length && memcmp(piece + at, bad, n) != 0)
-        at++;
+    char shown[HP__SHORT] = "";
     while (at && ((unsigned char)piece[at] & 0xC0) == 0x80)
         at--;
     size_t end = at;
     uint32_t c = hp__utf8_next(piece, &end);
-    char shown[HP__SHORT] = "";
-    if (c >= 0x20 && !hp__unicode_is_other(c))
+    if (!hp__unicode_is_other(c))
         hp__shorten(shown, piece + at, end - at);
     return hp_fail(err, HP_FORMAT,
                    "character U+%04X%s%s%s at byte %zu cannot be expressed by "
                    "the tokenizer's vocabulary",
                    (unsigned)c, *shown ? " '" : "", shown, *shown ? "'" : "",
                    e->piece + at);
+}
+
+/* Every place of the word's character fails, so where it stands in the text is
+ * the first place of it in the piece at work, if normalising left it as it
+ * was. */
+static hp_status fail_character(const encoder *e, hp_error *err)
+{
+    const char *bad = e->word.text + e->word.bad_at;
+    size_t n = e->word.bad_len, seen = 0;
+    char byte;
+    if (e->t->splitters.bytes) {
+        byte = (char)hp__byte_of_character(hp__utf8_next(bad, &seen));
+        bad = &byte;
+        n = 1;
+    }
+    for (size_t at = 0; at + n <= e->length; at++)
+        if (memcmp(e->text + e->piece + at, bad, n) == 0)
+            return fail_at(e, at, err);
+    return hp_fail(err, HP_FORMAT,
+                   "what the text behind byte %zu is normalised to cannot be "
+                   "expressed by the tokenizer's vocabulary",
+                   e->piece);
 }
 
 /* ---- words ---- */

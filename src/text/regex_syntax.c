@@ -79,7 +79,9 @@ static size_t plain_escape(const char *p, int inside)
 {
     static const char same[] = "rntfaedDpPxAzZ";
     unsigned char c = (unsigned char)p[1];
-    if (!c)
+    int has_no_members =
+        strncmp(p, "\\P{L}", 5) == 0 || strncmp(p, "\\P{N}", 5) == 0;
+    if (!c || has_no_members)
         return 0;
     if (strchr(same, c) || (c == 'b' && !inside))
         return 2;

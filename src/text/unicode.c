@@ -1,7 +1,7 @@
 /*
  * Normal forms, categories and case by utf8proc, brought into line with the
  * Hugging Face library: its BERT components take categories from Unicode 8,
- * its lower-casing from Unicode 17 (utf8proc 2.8 has Unicode 15).
+ * numbers and lower case from Unicode 17 (utf8proc 2.8 has Unicode 15).
  */
 #include "text/unicode.h"
 #include "base/arena.h"
@@ -37,6 +37,13 @@ static const span cjk[] = {
     {0x3400, 0x4dbf},   {0x4e00, 0x9fff},   {0xf900, 0xfaff},
     {0x20000, 0x2a6df}, {0x2a700, 0x2b81f}, {0x2b920, 0x2ceaf},
     {0x2f800, 0x2fa1f},
+};
+
+/* Unicode 16 and 17. */
+static const span later_numbers[] = {
+    {0x10d40, 0x10d49}, {0x116d0, 0x116e3}, {0x11bf0, 0x11bf9},
+    {0x11de0, 0x11de9}, {0x16130, 0x16139}, {0x16d70, 0x16d79},
+    {0x16ff4, 0x16ff6}, {0x1ccf0, 0x1ccf9}, {0x1e5f1, 0x1e5fa},
 };
 
 /* Capitals that Unicode 15 lacks; `lower` belongs to the first of the span. */
@@ -91,7 +98,9 @@ int hp__unicode_is_number(uint32_t c)
         return c >= '0' && c <= '9';
     utf8proc_category_t k = category(c);
     return k == UTF8PROC_CATEGORY_ND || k == UTF8PROC_CATEGORY_NL ||
-           k == UTF8PROC_CATEGORY_NO;
+           k == UTF8PROC_CATEGORY_NO ||
+           is_within(later_numbers,
+                     sizeof later_numbers / sizeof later_numbers[0], c);
 }
 
 int hp__unicode_is_mark(uint32_t c)

@@ -124,6 +124,84 @@ static void bert_cased_is_exact(void **state)
     check_golden(GOLDEN "bert-cased", "");
 }
 
+/* ---- pieces ---- */
+
+/* All texts of the golden cases, special tokens and odd spaces among them,
+ * with spaces between. */
+static char *all_texts(size_t *len, const golden_cases *cases)
+{
+    char *text = NULL;
+    *len = 0;
+    for (size_t i = 0; i < cases->n; i++) {
+        const golden_case *c = &cases->items[i];
+        text = realloc(text, *len + c->len + 1);
+        assert_non_null(text);
+        memcpy(text + *len, c->text, c->len);
+        *len += c->len;
+        text[(*len)++] = ' ';
+    }
+    return text;
+}
+
+static void assert_chunk_is_unseen(const char *folder)
+{
+    char path[256];
+    golden_cases cases;
+    snprintf(path, sizeof path, "%s/cases.json", folder);
+    golden_cases_open(&cases, path);
+    hp_tokenizer *t = open_tokenizer(folder);
+    assert_true(t->chunk > 0);
+    golden_case all = {.text = NULL};
+    all.text = all_texts(&all.len, &cases);
+    t->chunk = 0;
+    int32_t *whole = NULL;
+    size_t n = 0;
+    assert_int_equal(
+        hp_tokenizer_encode(&whole, &n, t, all.text, all.len, 0, NULL), HP_OK);
+    assert_true(n > 3000);
+    for (size_t chunk = 1; chunk < 3000; chunk = chunk * 3 + 1) {
+        t->chunk = chunk;
+        assert_true(encodes_to(t, &all, 0, whole, n));
+    }
+    free(whole);
+    free(all.text);
+    hp_tokenizer_free(t);
+    golden_cases_free(&cases);
+}
+
+static void ids_do_not_depend_on_where_the_text_is_cut(void **state)
+{
+    (void)state;
+    assert_chunk_is_unseen(GOLDEN "gpt2");
+    assert_chunk_is_unseen(GOLDEN "roberta");
+    assert_chunk_is_unseen(GOLDEN "bert-uncased");
+    assert_chunk_is_unseen(GOLDEN "bert-cased");
+}
+
+static void a_bound_of_ids_keeps_the_first_ones(void **state)
+{
+    (void)state;
+    hp_tokenizer *t = open_tokenizer(GOLDEN "gpt2");
+    const char *text = "Alice was beginning to get very tired of sitting by "
+                       "her sister<|endoftext|>on the bank";
+    int32_t *ids = NULL;
+    size_t n = 0;
+    assert_int_equal(
+        hp_tokenizer_encode(&ids, &n, t, text, strlen(text), 0, NULL), HP_OK);
+    for (size_t most = 0; most <= n + 1; most++) {
+        hp__buffer some = {0};
+        assert_int_equal(
+            hp__tokenizer_encode(&some, t, text, strlen(text), most, NULL),
+            HP_OK);
+        size_t got = some.len / sizeof *ids;
+        assert_true(got >= (most < n ? most : n) && got < most + 8);
+        assert_true(!got || memcmp(some.data, ids, some.len) == 0);
+        hp__buffer_clear(&some);
+    }
+    free(ids);
+    hp_tokenizer_free(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -135,6 +213,8 @@ int main(void)
         cmocka_unit_test(bert_uncased_is_exact),
         cmocka_unit_test(bert_uncased_is_exact_from_vocab),
         cmocka_unit_test(bert_cased_is_exact),
+        cmocka_unit_test(ids_do_not_depend_on_where_the_text_is_cut),
+        cmocka_unit_test(a_bound_of_ids_keeps_the_first_ones),
     };
     return cmocka_run_group_tests_name("tokenizer", tests, NULL, NULL);
 }
