@@ -14,31 +14,35 @@ static int is_stdin(const char *path)
     return path && !strcmp(path, "-");
 }
 
-/* Standard input can be read once. */
-static hp_status check_stdin(const cli *c, const char *model, hp_error *err)
+hp_status work_check_stdin(const cli *c, const char *input, hp_error *err)
 {
-    size_t readers = (size_t)is_stdin(model);
+    size_t readers = (size_t)is_stdin(input);
     for (size_t i = 0; i < c->opt.n_data; i++)
         readers += (size_t)is_stdin(c->opt.data[i]);
     static const option_id others[] = {OPT_TOKENS, OPT_PLAN, OPT_HEADS,
-                                       OPT_CONFIG};
+                                       OPT_PROTECT, OPT_CONFIG};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         readers += (size_t)is_stdin(text_of(c, others[i]));
-    if (readers > 1)
-        return hp_fail(err, HP_INVALID,
-                       "standard input ('-') can be read only once");
-    if (is_stdin(model) && !text_of(c, OPT_CONFIG))
-        return hp_fail_hint(err,
-                            hp_fail(err, HP_INVALID,
-                                    "a model on standard input has no "
-                                    "config.json beside it"),
-                            "give --config FILE");
-    return HP_OK;
+    return readers > 1 ? hp_fail(err, HP_INVALID,
+                                 "standard input ('-') can be read only once")
+                       : HP_OK;
+}
+
+static hp_status check_config(const cli *c, const char *model, hp_error *err)
+{
+    if (!is_stdin(model) || text_of(c, OPT_CONFIG))
+        return HP_OK;
+    hp_status st = hp_fail(err, HP_INVALID,
+                           "a model on standard input has no config.json "
+                           "beside it");
+    return hp_fail_hint(err, st, "give --config FILE");
 }
 
 hp_status work_open_checkpoint(work *w, cli *c, const char *path, hp_error *err)
 {
-    hp_status st = check_stdin(c, path, err);
+    hp_status st = work_check_stdin(c, path, err);
+    if (!st)
+        st = check_config(c, path, err);
     if (!st)
         st = hp_checkpoint_open(&w->checkpoint, path, text_of(c, OPT_CONFIG),
                                 err);

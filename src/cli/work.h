@@ -18,6 +18,9 @@ typedef struct work {
     hp_plan *plan;
 } work;
 
+/* HP_INVALID when `input` and the options read standard input twice. */
+HP_CHECKED
+hp_status work_check_stdin(const cli *c, const char *input, hp_error *err);
 HP_CHECKED
 hp_status work_open_checkpoint(work *w, cli *c, const char *path,
                                hp_error *err);

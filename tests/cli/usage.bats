@@ -163,6 +163,8 @@ load common
     fails 2 "--lines and -0"
     hp score entropy - --config "$WORDS/config.json" --data -
     fails 2 "standard input ('-') can be read only once"
+    hp plan - --ratio 0.5 --protect -
+    fails 2 "standard input ('-') can be read only once"
 }
 
 @test "what must be there is asked for" {
