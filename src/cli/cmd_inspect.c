@@ -101,9 +101,9 @@ static void print_rows(const inspection *n)
     container_rows(n);
     size_t notes = n->model ? hp_model_n_notes(n->model) : 0;
     for (size_t i = 0; i < notes; i++)
-        row(n, "note", hp_model_note(n->model, i));
+        row(n, "problem", hp_model_note(n->model, i));
     if (n->model && !notes)
-        row(n, "note", "nothing unusual");
+        row(n, "problems", "none");
 }
 
 hp_status cmd_inspect(cli *c, hp_error *err)

@@ -115,7 +115,7 @@ static void print_findings(const inspection *n)
                 n->model && !n->has_tokenizer ? n->tokenizer_problem : NULL);
     fputs("},", stdout);
     line(n, "  ");
-    fputs("\"notes\": [", stdout);
+    fputs("\"problems\": [", stdout);
     size_t notes = n->model ? hp_model_n_notes(n->model) : 0;
     for (size_t i = 0; i < notes; i++) {
         if (i)

@@ -24,7 +24,7 @@ static const command commands[] = {
      cmd_prune},
     {"inspect", TAKES_INSPECT, 1, "MODEL", "what is in a checkpoint",
      "Shows architecture, layers and heads, parameters, dtypes, files, tied "
-     "tensors, and what is unusual. Of a model that headprune does not run it "
+     "tensors, and problems. Of a model that headprune does not run it "
      "shows what the container holds, and exits with 4.",
      "headprune inspect gpt2\n"
      "headprune inspect --json gpt2 | jq '.tensors[].name'\n",

@@ -131,12 +131,12 @@ static hp_status open_backend(work *w, cli *c, hp_error *err)
     console_phase(&c->con, "BLAS loaded and checked");
     unsigned threads = (unsigned)c->opt.value[OPT_THREADS].number;
     uint64_t budget = c->opt.value[OPT_BUDGET].number;
-    char size[32];
-    console_say(
-        &c->con, SAY_DETAIL, "BLAS core %s, kernels %s, %u threads, budget %s",
-        hp_backend_blas_core(w->backend), hp_backend_kernels(w->backend),
-        threads ? threads : hp_backend_cpus(),
-        format_bytes(size, budget ? budget : 64U << 20));
+    console_say(&c->con, SAY_DETAIL,
+                "BLAS core %s, kernels %s, %u threads, budget %.6g MiB",
+                hp_backend_blas_core(w->backend),
+                hp_backend_kernels(w->backend),
+                threads ? threads : hp_backend_cpus(),
+                budget ? (double)budget / (1 << 20) : 64.0);
     return HP_OK;
 }
 

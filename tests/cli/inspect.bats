@@ -11,6 +11,7 @@ load common
     says "$output" "F32: 76 tensors"
     says "$output" "lm_head.weight = transformer.wte.weight"
     says "$output" "sha256:"
+    says "$output" "problems      none"
 }
 
 @test "one head of GPT-2 small is 196,800 parameters" {
@@ -66,7 +67,7 @@ PY
 @test "inspect knows what is not part of the model" {
     hp inspect --json "$ROOT/tests/hostile/ok_extra_all_dtypes"
     succeeds
-    [ "$(jq '.notes | length' <<<"$output")" -gt 0 ]
+    [ "$(jq '.problems | length' <<<"$output")" -gt 0 ]
     says "$(jq -r '.dtypes[].dtype' <<<"$output")" "BOOL"
 }
 
