@@ -1,0 +1,24 @@
+#ifndef HEADPRUNE_TESTS_BENCH_H
+#define HEADPRUNE_TESTS_BENCH_H
+
+#include <stddef.h>
+
+/* Shapes of the model that is measured: GPT-2 small. */
+#define BENCH_LAYERS    12
+#define BENCH_HEADS     12
+#define BENCH_WIDTH     768
+#define BENCH_VOCAB     50257
+#define BENCH_POSITIONS 1024
+
+/* Writes config.json and model.safetensors (F32, random weights, 498 MB) into
+ * an existing folder. 1: done; 0: failed, errno says why. */
+int bench_write_model(const char *folder);
+
+/* Multiply-adds a second, times two, that `threads` threads reach at once with
+ * the widest vectors of this processor, in GFLOP/s; takes about 60 ms. */
+double bench_peak(unsigned threads);
+const char *bench_peak_unit(void); /* "AVX-512" */
+
+double bench_now(void); /* seconds */
+
+#endif

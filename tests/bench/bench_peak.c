@@ -1,0 +1,102 @@
+/*
+ * What the processor can do at best: independent multiply-adds in registers,
+ * on all threads at once. Virtual machines share cores, so this is measured
+ * beside every repetition.
+ */
+#include "bench.h"
+
+#include <omp.h>
+#include <time.h>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+#define CHAINS 12 /* hide the latency of 4 cycles on two units */
+#define ROUNDS 20000
+
+double bench_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+#if defined(__x86_64__)
+__attribute__((target("avx512f"))) static float burn_avx512(void)
+{
+    __m512 sum[CHAINS], a = _mm512_set1_ps(0.999F), b = _mm512_set1_ps(0.001F);
+    for (int i = 0; i < CHAINS; i++)
+        sum[i] = _mm512_set1_ps((float)i);
+    for (int r = 0; r < ROUNDS; r++)
+        for (int i = 0; i < CHAINS; i++)
+            sum[i] = _mm512_fmadd_ps(sum[i], a, b);
+    for (int i = 1; i < CHAINS; i++)
+        sum[0] = _mm512_add_ps(sum[0], sum[i]);
+    return _mm512_reduce_add_ps(sum[0]);
+}
+
+__attribute__((target("avx2,fma"))) static float burn_avx2(void)
+{
+    __m256 sum[CHAINS], a = _mm256_set1_ps(0.999F), b = _mm256_set1_ps(0.001F);
+    for (int i = 0; i < CHAINS; i++)
+        sum[i] = _mm256_set1_ps((float)i);
+    for (int r = 0; r < ROUNDS; r++)
+        for (int i = 0; i < CHAINS; i++)
+            sum[i] = _mm256_fmadd_ps(sum[i], a, b);
+    for (int i = 1; i < CHAINS; i++)
+        sum[0] = _mm256_add_ps(sum[0], sum[i]);
+    return _mm256_cvtss_f32(sum[0]);
+}
+#endif
+
+static float burn_plain(void)
+{
+    typedef float four __attribute__((vector_size(16)));
+    four sum[CHAINS], a = {0.999F, 0.999F, 0.999F, 0.999F};
+    for (int i = 0; i < CHAINS; i++)
+        sum[i] = a * (float)i;
+    for (int r = 0; r < ROUNDS; r++)
+        for (int i = 0; i < CHAINS; i++)
+            sum[i] = sum[i] * a + a;
+    for (int i = 1; i < CHAINS; i++)
+        sum[0] += sum[i];
+    return sum[0][0];
+}
+
+typedef struct unit {
+    const char *name;
+    float (*burn)(void);
+    double lanes;
+} unit;
+
+static unit widest(void)
+{
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx512f"))
+        return (unit){"AVX-512", burn_avx512, 16};
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+        return (unit){"AVX2", burn_avx2, 8};
+#endif
+    return (unit){"128-bit", burn_plain, 4};
+}
+
+const char *bench_peak_unit(void)
+{
+    return widest().name;
+}
+
+double bench_peak(unsigned threads)
+{
+    const double seconds = 0.06;
+    unit u = widest();
+    double rounds = 0.0, kept = 0.0, start = bench_now();
+#pragma omp parallel num_threads(threads) reduction(+ : rounds, kept)
+    while (bench_now() - start < seconds) {
+        kept += (double)u.burn();
+        rounds += 1.0;
+    }
+    double took = bench_now() - start;
+    /* `kept` is used so that the work cannot be left out; it is positive. */
+    return kept > 0.0 ? rounds * ROUNDS * CHAINS * u.lanes * 2.0 / took * 1e-9
+                      : 0.0;
+}
