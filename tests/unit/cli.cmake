@@ -12,3 +12,6 @@ endforeach()
 add_test(NAME hostile
   COMMAND ${HEADPRUNE_PYTHON} tests/hostile/run.py $<TARGET_FILE:headprune>
   WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+add_test(NAME cli.guide
+  COMMAND ${HEADPRUNE_PYTHON} tests/cli/guide.py $<TARGET_FILE:headprune>
+  WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
