@@ -117,15 +117,8 @@ static hp_status open_path(hp_tokenizer *t, const char *path, uint32_t vocab,
     return st ? hp_fail_file(err, st, path) : HP_OK;
 }
 
-hp_status hp_tokenizer_open(hp_tokenizer **out, const char *path,
-                            uint32_t vocab, hp_error *err)
+static hp_status finish(hp_tokenizer **out, hp_tokenizer *t, hp_status st)
 {
-    hp_tokenizer *t = NULL;
-    *out = NULL;
-    hp_status st = hp__new(&t, 1, sizeof *t, err);
-    if (st)
-        return st;
-    st = open_path(t, path, vocab, err);
     if (st) {
         hp_tokenizer_free(t);
         return st;
@@ -134,6 +127,33 @@ hp_status hp_tokenizer_open(hp_tokenizer **out, const char *path,
     t->chunk = cut ? CHUNK : 0;
     *out = t;
     return HP_OK;
+}
+
+hp_status hp_tokenizer_open(hp_tokenizer **out, const char *path,
+                            uint32_t vocab, hp_error *err)
+{
+    hp_tokenizer *t = NULL;
+    *out = NULL;
+    hp_status st = hp__new(&t, 1, sizeof *t, err);
+    if (st)
+        return st;
+    return finish(out, t, open_path(t, path, vocab, err));
+}
+
+hp_status hp__tokenizer_parse(hp_tokenizer **out, const char *json, size_t len,
+                              uint32_t vocab, hp_error *err)
+{
+    hp_tokenizer *t = NULL;
+    hp__json *j = NULL;
+    *out = NULL;
+    hp_status st = hp__new(&t, 1, sizeof *t, err);
+    if (st)
+        return st;
+    st = hp__json_parse(&j, json, len, err);
+    if (!st)
+        st = hp__tokenizer_read_json(t, hp__json_root(j), vocab, err);
+    hp__json_free(j);
+    return finish(out, t, st);
 }
 
 void hp_tokenizer_free(hp_tokenizer *t)

@@ -38,6 +38,10 @@ hp_status hp__tokenizer_encode(hp__buffer *ids, const hp_tokenizer *t,
 HP_CHECKED
 hp_status hp__text_check(const char *text, size_t len, hp_error *err);
 
+/* A tokenizer from the text of a tokenizer.json. */
+HP_CHECKED
+hp_status hp__tokenizer_parse(hp_tokenizer **out, const char *json, size_t len,
+                              uint32_t vocab, hp_error *err);
 /* Fill a tokenizer from a tokenizer.json. */
 HP_CHECKED
 hp_status hp__tokenizer_read_json(hp_tokenizer *t, const hp__node *root,

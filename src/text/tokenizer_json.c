@@ -81,7 +81,7 @@ static hp_status read_added(hp_tokenizer *t, const hp__node *list, size_t n,
  * between a token and the white space it takes. */
 static int crosses_space(const hp__added_token *t)
 {
-    return t->rstrip || memchr(t->text, ' ', t->len) != NULL;
+    return t->lstrip || t->rstrip || memchr(t->text, ' ', t->len) != NULL;
 }
 
 static hp_status normalized_text(hp__added_token *token, const hp_tokenizer *t,

@@ -1,0 +1,94 @@
+/*
+ * The input is a tokenizer.json, a line "===", and a text. A tokenizer that
+ * opens must give ids below its vocabulary, the same ones wherever the text is
+ * cut, and the first ones of them when fewer are wanted. The text is also read
+ * as lines of token ids.
+ */
+#include "fuzz.h"
+#include "text/token_rows.h"
+#include "text/tokenizer.h"
+
+#include <string.h>
+
+enum { VOCAB = 1000 };
+
+static void check_few(const hp_tokenizer *t, const char *text, size_t len,
+                      const int32_t *ids, size_t n)
+{
+    hp__buffer some = {0};
+    size_t most = n / 2;
+    MUST(hp__tokenizer_encode(&some, t, text, len, most, NULL) == HP_OK);
+    MUST(some.len >= most * sizeof *ids && some.len <= n * sizeof *ids);
+    MUST(!some.len || memcmp(some.data, ids, some.len) == 0);
+    hp__buffer_clear(&some);
+}
+
+static void check_cuts(hp_tokenizer *t, const char *text, size_t len,
+                       const int32_t *ids, size_t n)
+{
+    for (size_t chunk = 1; t->chunk && chunk < len; chunk = 3 * chunk + 1) {
+        int32_t *again = NULL;
+        size_t m = 0;
+        t->chunk = chunk;
+        MUST(hp_tokenizer_encode(&again, &m, t, text, len, 1, NULL) == HP_OK);
+        MUST(m == n && (!n || memcmp(ids, again, n * sizeof *ids) == 0));
+        free(again);
+    }
+}
+
+static void check_text(hp_tokenizer *t, const char *text, size_t len)
+{
+    int32_t *ids = NULL;
+    size_t n = 0;
+    hp_error err = {0};
+    hp_status st = hp_tokenizer_encode(&ids, &n, t, text, len, 1, &err);
+    MUST(st == HP_OK || (st == HP_FORMAT && err.message[0] && !ids));
+    if (st)
+        return;
+    for (size_t i = 0; i < n; i++)
+        MUST(ids[i] >= 0 && ids[i] < VOCAB);
+    check_cuts(t, text, len, ids, n);
+    MUST(n >= t->n_before + t->n_after);
+    if (n)
+        check_few(t, text, len, ids + t->n_before,
+                  n - t->n_before - t->n_after);
+    free(ids);
+}
+
+static void check_lines(const char *text, size_t len)
+{
+    hp__token_rows rows = {{0}, {0}, 0};
+    hp__line_rules rules = {.max_length = 64, .vocab = VOCAB};
+    hp_error err = {0};
+    hp_status st = hp__token_rows_parse(&rows, text, len, &rules, &err);
+    MUST(st == HP_OK || (st == HP_FORMAT && err.message[0]));
+    MUST(st || (rows.n && rows.ends.len == rows.n * sizeof(size_t)));
+    hp__token_rows_clear(&rows);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const char bar[] = "\n===\n";
+    hp_tokenizer *t = NULL;
+    hp_error err = {0};
+    char *json = malloc(size + 1);
+    if (!json)
+        return 0;
+    if (size)
+        memcpy(json, data, size);
+    json[size] = '\0';
+    char *end = strstr(json, bar);
+    size_t len = end ? (size_t)(end - json) : size;
+    const char *text = end ? end + sizeof bar - 1 : json + size;
+    size_t text_len = size - (size_t)(text - json);
+    json[len] = '\0';
+    hp_status st = hp__tokenizer_parse(&t, json, len, VOCAB, &err);
+    MUST(st == HP_OK ||
+         (err.message[0] && !t && (st == HP_FORMAT || st == HP_UNSUPPORTED)));
+    if (!st)
+        check_text(t, text, text_len);
+    check_lines(text, text_len);
+    hp_tokenizer_free(t);
+    free(json);
+    return 0;
+}
