@@ -12,6 +12,9 @@ endforeach()
 add_test(NAME hostile
   COMMAND ${HEADPRUNE_PYTHON} tests/hostile/run.py $<TARGET_FILE:headprune>
   WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
-add_test(NAME cli.guide
-  COMMAND ${HEADPRUNE_PYTHON} tests/cli/guide.py $<TARGET_FILE:headprune>
-  WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+foreach(page README.md docs/guide.md)
+  add_test(NAME cli.examples.${page}
+    COMMAND ${HEADPRUNE_PYTHON} tests/cli/examples.py
+            $<TARGET_FILE:headprune> ${page}
+    WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+endforeach()

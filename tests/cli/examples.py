@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""usage: guide.py HEADPRUNE: runs the console blocks of docs/guide.md in order
+"""usage: examples.py HEADPRUNE PAGE: runs the console blocks of a page in order
 and compares what they print. Blocks with -v show one machine's figures and are
 only run."""
 import os
@@ -12,10 +12,10 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 
 
 def main():
-    with open(os.path.join(ROOT, "docs/guide.md"), encoding="utf-8") as f:
+    with open(os.path.join(ROOT, sys.argv[2]), encoding="utf-8") as f:
         blocks = re.findall(r"^```console\n(.*?)^```", f.read(), re.S | re.M)
     failed = commands = 0
-    with tempfile.TemporaryDirectory(prefix="guide.") as room:
+    with tempfile.TemporaryDirectory(prefix="examples.") as room:
         os.symlink(os.path.join(ROOT, "models"), os.path.join(room, "models"))
         os.symlink(os.path.abspath(sys.argv[1]), os.path.join(room, "headprune"))
         path = room + os.pathsep + os.environ["PATH"]
@@ -32,8 +32,8 @@ def main():
             commands += 1
             if not re.search(r"headprune -v", command) and got != want:
                 failed += 1
-                print(f"$ {command}\nthe guide has:\n{want}\nprinted was:\n{got}")
-    print(f"{commands - failed} of {commands} commands as the guide has them")
+                print(f"$ {command}\nthe page has:\n{want}\nprinted was:\n{got}")
+    print(f"{commands - failed} of {commands} commands as {sys.argv[2]} has them")
     sys.exit(failed != 0 or not commands)
 
 
