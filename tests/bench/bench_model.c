@@ -83,6 +83,7 @@ static void each_tensor(writer *w, each *f)
     } of_layer[] = {
         {"ln_1.weight", {BENCH_WIDTH, 0}},
         {"ln_1.bias", {BENCH_WIDTH, 0}},
+        {"attn.bias", {BENCH_POSITIONS, BENCH_POSITIONS}}, /* a buffer */
         {"attn.c_attn.weight", {BENCH_WIDTH, (size_t)3 * BENCH_WIDTH}},
         {"attn.c_attn.bias", {(size_t)3 * BENCH_WIDTH, 0}},
         {"attn.c_proj.weight", {BENCH_WIDTH, BENCH_WIDTH}},

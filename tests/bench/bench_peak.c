@@ -22,11 +22,11 @@ double bench_now(void)
 }
 
 #if defined(__x86_64__)
-__attribute__((target("avx512f"))) static float burn_avx512(void)
+__attribute__((target("avx512f"))) static float burn_avx512(float seed)
 {
     __m512 sum[CHAINS], a = _mm512_set1_ps(0.999F), b = _mm512_set1_ps(0.001F);
     for (int i = 0; i < CHAINS; i++)
-        sum[i] = _mm512_set1_ps((float)i);
+        sum[i] = _mm512_set1_ps(seed + (float)i);
     for (int r = 0; r < ROUNDS; r++)
         for (int i = 0; i < CHAINS; i++)
             sum[i] = _mm512_fmadd_ps(sum[i], a, b);
@@ -35,11 +35,11 @@ __attribute__((target("avx512f"))) static float burn_avx512(void)
     return _mm512_reduce_add_ps(sum[0]);
 }
 
-__attribute__((target("avx2,fma"))) static float burn_avx2(void)
+__attribute__((target("avx2,fma"))) static float burn_avx2(float seed)
 {
     __m256 sum[CHAINS], a = _mm256_set1_ps(0.999F), b = _mm256_set1_ps(0.001F);
     for (int i = 0; i < CHAINS; i++)
-        sum[i] = _mm256_set1_ps((float)i);
+        sum[i] = _mm256_set1_ps(seed + (float)i);
     for (int r = 0; r < ROUNDS; r++)
         for (int i = 0; i < CHAINS; i++)
             sum[i] = _mm256_fmadd_ps(sum[i], a, b);
@@ -49,12 +49,12 @@ __attribute__((target("avx2,fma"))) static float burn_avx2(void)
 }
 #endif
 
-static float burn_plain(void)
+static float burn_plain(float seed)
 {
     typedef float four __attribute__((vector_size(16)));
     four sum[CHAINS], a = {0.999F, 0.999F, 0.999F, 0.999F};
     for (int i = 0; i < CHAINS; i++)
-        sum[i] = a * (float)i;
+        sum[i] = a * (seed + (float)i);
     for (int r = 0; r < ROUNDS; r++)
         for (int i = 0; i < CHAINS; i++)
             sum[i] = sum[i] * a + a;
@@ -65,7 +65,7 @@ static float burn_plain(void)
 
 typedef struct unit {
     const char *name;
-    float (*burn)(void);
+    float (*burn)(float seed); /* what it returns is only to be used */
     double lanes;
 } unit;
 
@@ -92,7 +92,7 @@ double bench_peak(unsigned threads)
     double rounds = 0.0, kept = 0.0, start = bench_now();
 #pragma omp parallel num_threads(threads) reduction(+ : rounds, kept)
     while (bench_now() - start < seconds) {
-        kept += (double)u.burn();
+        kept += (double)u.burn((float)rounds);
         rounds += 1.0;
     }
     double took = bench_now() - start;
