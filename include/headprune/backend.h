@@ -12,7 +12,8 @@
  * that cpuid offers (SkylakeX with AVX-512, Haswell with AVX2 and FMA, else
  * OpenBLAS's own choice). sgemm is then checked against a plain loop in every
  * transposition that headprune uses; when it computes wrongly, the next lower
- * core is loaded.
+ * core is loaded. Environment variables are changed for that moment: open a
+ * backend before other threads are started that read them.
  */
 #ifdef __cplusplus
 extern "C" {

@@ -108,30 +108,45 @@ static void openblas_unload(hp__blas *b)
     b->library = NULL;
 }
 
-static hp_status openblas_load(hp__blas *out, const char *core, hp_error *err)
+/* Before OpenBLAS maps its first buffer: it would wait for ever. */
+static hp_status check_room(hp_error *err)
 {
-    if (!hp__blas_room(1))
-        return hp_fail(err, HP_NOMEM,
-                       "out of memory: OpenBLAS needs %zu bytes of address "
-                       "space",
-                       BUFFER_BYTES);
-    memset(out, 0, sizeof *out);
-    hp_status st = load_library(&out->library, core, err);
-    if (st)
-        return st;
+    return hp__blas_room(1)
+               ? HP_OK
+               : hp_fail(err, HP_NOMEM,
+                         "out of memory: OpenBLAS needs %zu bytes of address "
+                         "space",
+                         BUFFER_BYTES);
+}
+
+static hp_status find_symbols(hp__blas *out, hp_error *err)
+{
     text_function *corename, *config;
     if (!find_symbol(&out->sgemm, out->library, "cblas_sgemm") ||
         !find_symbol(&corename, out->library, "openblas_get_corename") ||
-        !find_symbol(&config, out->library, "openblas_get_config")) {
-        openblas_unload(out);
+        !find_symbol(&config, out->library, "openblas_get_config"))
         return hp_fail(err, HP_UNSUPPORTED,
                        "libopenblas.so.0 is not OpenBLAS, or has no cblas "
                        "interface");
-    }
-    out->multiply = openblas_multiply;
     snprintf(out->core, sizeof out->core, "%s", corename());
     snprintf(out->config, sizeof out->config, "%s", config());
     return HP_OK;
+}
+
+static hp_status openblas_load(hp__blas *out, const char *core, hp_error *err)
+{
+    memset(out, 0, sizeof *out);
+    out->multiply = openblas_multiply;
+    hp_status st = check_room(err);
+    if (!st)
+        st = load_library(&out->library, core, err);
+    if (!st)
+        st = find_symbols(out, err);
+    if (!st) /* what is left beside the library */
+        st = check_room(err);
+    if (st)
+        openblas_unload(out);
+    return st;
 }
 
 const hp__blas_source hp__openblas = {openblas_load, openblas_unload};
