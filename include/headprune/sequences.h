@@ -17,6 +17,7 @@ typedef struct hp_calibration_info {
     const char *source; /* a path, "standard input", "embedded:novels" */
     const char *sha256; /* 64 hex digits over the (inflated) bytes read */
     size_t sequences, length, tokens; /* length: of the longest */
+    size_t unknown; /* tokens that stand for what the vocabulary lacks */
 } hp_calibration_info;
 
 #endif

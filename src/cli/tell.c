@@ -61,8 +61,13 @@ static void tell_calibration(FILE *out, const work *w)
     const char *source = info->source;
     if (!strncmp(source, "embedded:", 9))
         source = "built-in sample (twelve novels)";
-    fprintf(out, "calibration: %s, %zu x %zu tokens\n", source, info->sequences,
-            info->length);
+    if (info->tokens == info->sequences * info->length)
+        fprintf(out, "calibration: %s, %zu x %zu tokens\n", source,
+                info->sequences, info->length);
+    else
+        fprintf(out,
+                "calibration: %s, %zu tokens in %zu sequences of up to %zu\n",
+                source, info->tokens, info->sequences, info->length);
 }
 
 static uint64_t bytes_to_zero(const work *w, const unsigned char *mask)

@@ -96,6 +96,11 @@ static void say_calibration(const work *w, const cli *c)
         console_say(&c->con, SAY_DETAIL,
                     "calibration: %s, %zu sequences, %zu tokens", info->source,
                     info->sequences, info->tokens);
+    if (info->unknown > info->tokens / 10)
+        console_say(&c->con, SAY_WARNING,
+                    "warning: %.0f %% of the calibration tokens are unknown "
+                    "to the vocabulary; is this the model's kind of text?",
+                    100 * (double)info->unknown / (double)info->tokens);
 }
 
 hp_status work_calibrate(work *w, cli *c, hp_error *err)

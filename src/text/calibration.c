@@ -148,6 +148,14 @@ static hp_status read_texts(hp_calibration *c, const hp_tokenizer *t,
 
 /* ---- both ---- */
 
+static size_t count_ids(const int32_t *ids, size_t n, int32_t wanted)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++)
+        count += ids[i] == wanted;
+    return count;
+}
+
 static hp_status finish(hp_calibration *c, hp_error *err)
 {
     const hp__token_rows *r = &c->rows;
@@ -188,6 +196,9 @@ hp_status hp_calibration_open(hp_calibration **out, const hp_tokenizer *t,
     st = o->tokens ? read_tokens(c, o, err) : read_texts(c, t, o, err);
     if (!st)
         st = finish(c, err);
+    if (!st && !o->tokens && t->subword.unk >= 0)
+        c->info.unknown =
+            count_ids(c->sequences.ids, c->info.tokens, t->subword.unk);
     if (st) {
         hp_calibration_free(c);
         return st;

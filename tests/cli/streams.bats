@@ -58,6 +58,15 @@ load common
     succeeds
 }
 
+@test "text that the vocabulary does not know is warned about, -qq hides it" {
+    hp -q score entropy --sequences 2 --length 16 "$ROOT/models/reaction-bert"
+    succeeds
+    says "$stderr" "of the calibration tokens are unknown to the vocabulary"
+    hp -qq score entropy --sequences 2 --length 16 "$ROOT/models/reaction-bert"
+    succeeds
+    [ -z "$stderr" ]
+}
+
 @test "the built-in sample is named on stderr, -q hides it" {
     hp score entropy --sequences 2 --length 32 "$ROOT/models/gpt2-novels"
     succeeds

@@ -117,6 +117,19 @@ static void the_only_window_stays_however_short(void **state)
     assert_windows(*state, ((setup *)*state)->bert, "2", 50, "3");
 }
 
+static void words_outside_the_vocabulary_are_counted(void **state)
+{
+    setup *s = *state;
+    hp_calibration *c =
+        open_text(s, s->bert, "2 \xe4\xb8\x80 2 \xe4\xb8\x81", 20, 0);
+    assert_int_equal(hp_calibration_info_get(c)->tokens, 6);
+    assert_int_equal(hp_calibration_info_get(c)->unknown, 2);
+    hp_calibration_free(c);
+    c = open_text(s, s->gpt2, "2 2", 20, 0);
+    assert_int_equal(hp_calibration_info_get(c)->unknown, 0);
+    hp_calibration_free(c);
+}
+
 static void special_tokens_count_as_part_of_a_window(void **state)
 {
     setup *s = *state;
@@ -465,6 +478,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_last_window_shorter_than_half_is_dropped),
         cmocka_unit_test(the_only_window_stays_however_short),
+        cmocka_unit_test(words_outside_the_vocabulary_are_counted),
         cmocka_unit_test(special_tokens_count_as_part_of_a_window),
         cmocka_unit_test(windows_follow_the_text_without_gaps),
         cmocka_unit_test(texts_are_joined_as_ids_in_order),
