@@ -25,15 +25,19 @@ hp_status hp_tokenizer_open(hp_tokenizer **out, const char *path,
                             uint32_t vocab, hp_error *err);
 void hp_tokenizer_free(hp_tokenizer *t); /* NULL is fine */
 
+typedef struct hp_ids {
+    int32_t *ids; /* [n], freed by the caller with free(); NULL: none */
+    size_t n;
+} hp_ids;
+
 /*
  * Ids of a text of `len` bytes; it may hold U+0000. `special`: with the
  * tokens that the tokenizer puts around a text ([CLS] ... [SEP]); special
- * tokens that stand in the text are matched either way. `*ids` is freed by
- * the caller with free(), and may be NULL when `*n` is 0. HP_FORMAT: invalid
+ * tokens that stand in the text are matched either way. HP_FORMAT: invalid
  * UTF-8, or a character that the vocabulary cannot express.
  */
 HP_CHECKED
-hp_status hp_tokenizer_encode(int32_t **ids, size_t *n, const hp_tokenizer *t,
+hp_status hp_tokenizer_encode(hp_ids *out, const hp_tokenizer *t,
                               const char *text, size_t len, int special,
                               hp_error *err);
 

@@ -35,14 +35,13 @@ static hp_status print_texts(const work *w, const cli *c, const char *text,
     while (len) {
         const char *stop = memchr(text, end, len);
         size_t piece = stop ? (size_t)(stop - text) : len;
-        int32_t *ids = NULL;
-        size_t n = 0;
-        hp_status st = hp_tokenizer_encode(&ids, &n, w->tokenizer, text, piece,
-                                           special, err);
+        hp_ids got;
+        hp_status st =
+            hp_tokenizer_encode(&got, w->tokenizer, text, piece, special, err);
         if (st)
             return st;
-        print_ids(ids, n);
-        free(ids);
+        print_ids(got.ids, got.n);
+        free(got.ids);
         piece += stop != NULL;
         text += piece;
         len -= piece;

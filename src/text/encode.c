@@ -239,28 +239,23 @@ hp_status hp__tokenizer_encode(hp__buffer *ids, const hp_tokenizer *t,
     return st;
 }
 
-/* NOLINTNEXTLINE(readability-function-size): as the public header has it */
-hp_status hp_tokenizer_encode(int32_t **ids, size_t *n, const hp_tokenizer *t,
+hp_status hp_tokenizer_encode(hp_ids *out, const hp_tokenizer *t,
                               const char *text, size_t len, int special,
                               hp_error *err)
 {
     hp__buffer b = {0};
     char *bytes = NULL;
-    *ids = NULL;
-    *n = 0;
+    size_t n_bytes = 0;
+    *out = (hp_ids){NULL, 0};
     if (special)
         hp__buffer_add(&b, t->before, t->n_before * sizeof *t->before);
     hp_status st = hp__tokenizer_encode(&b, t, text, len, SIZE_MAX, err);
     if (!st && special)
         hp__buffer_add(&b, t->after, t->n_after * sizeof *t->after);
     if (!st)
-        st = hp__buffer_take(&bytes, n, &b, err);
+        st = hp__buffer_take(&bytes, &n_bytes, &b, err);
     hp__buffer_clear(&b);
-    if (st) {
-        *n = 0;
-        return st;
-    }
-    *ids = (void *)bytes;
-    *n /= sizeof **ids;
-    return HP_OK;
+    if (!st)
+        *out = (hp_ids){(void *)bytes, n_bytes / sizeof *out->ids};
+    return st;
 }

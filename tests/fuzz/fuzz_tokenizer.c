@@ -27,24 +27,25 @@ static void check_cuts(hp_tokenizer *t, const char *text, size_t len,
                        const int32_t *ids, size_t n)
 {
     for (size_t chunk = 1; t->chunk && chunk < len; chunk = 3 * chunk + 1) {
-        int32_t *again = NULL;
-        size_t m = 0;
+        hp_ids again;
         t->chunk = chunk;
-        MUST(hp_tokenizer_encode(&again, &m, t, text, len, 1, NULL) == HP_OK);
-        MUST(m == n && (!n || memcmp(ids, again, n * sizeof *ids) == 0));
-        free(again);
+        MUST(hp_tokenizer_encode(&again, t, text, len, 1, NULL) == HP_OK);
+        MUST(again.n == n &&
+             (!n || memcmp(ids, again.ids, n * sizeof *ids) == 0));
+        free(again.ids);
     }
 }
 
 static void check_text(hp_tokenizer *t, const char *text, size_t len)
 {
-    int32_t *ids = NULL;
-    size_t n = 0;
+    hp_ids whole;
     hp_error err = {0};
-    hp_status st = hp_tokenizer_encode(&ids, &n, t, text, len, 1, &err);
-    MUST(st == HP_OK || (st == HP_FORMAT && err.message[0] && !ids));
+    hp_status st = hp_tokenizer_encode(&whole, t, text, len, 1, &err);
+    MUST(st == HP_OK || (st == HP_FORMAT && err.message[0] && !whole.ids));
     if (st)
         return;
+    int32_t *ids = whole.ids;
+    size_t n = whole.n;
     for (size_t i = 0; i < n; i++)
         MUST(ids[i] >= 0 && ids[i] < VOCAB);
     check_cuts(t, text, len, ids, n);

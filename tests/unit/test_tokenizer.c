@@ -28,15 +28,13 @@ static hp_tokenizer *open_tokenizer(const char *path)
 static int encodes_to(const hp_tokenizer *t, const golden_case *c, int special,
                       const int32_t *want, size_t n_want)
 {
-    int32_t *ids = NULL;
-    size_t n = 0;
+    hp_ids got;
     hp_error err = {0};
-    hp_status st =
-        hp_tokenizer_encode(&ids, &n, t, c->text, c->len, special, &err);
-    if (st)
+    if (hp_tokenizer_encode(&got, t, c->text, c->len, special, &err))
         fail_msg("%s", err.message);
-    int same = n == n_want && (!n || memcmp(ids, want, n * sizeof *ids) == 0);
-    free(ids);
+    int same = got.n == n_want &&
+               (!got.n || memcmp(got.ids, want, got.n * sizeof *want) == 0);
+    free(got.ids);
     return same;
 }
 
@@ -154,16 +152,15 @@ static void assert_chunk_is_unseen(const char *folder)
     golden_case all = {.text = NULL};
     all.text = all_texts(&all.len, &cases);
     t->chunk = 0;
-    int32_t *whole = NULL;
-    size_t n = 0;
-    assert_int_equal(
-        hp_tokenizer_encode(&whole, &n, t, all.text, all.len, 0, NULL), HP_OK);
-    assert_true(n > 3000);
+    hp_ids whole;
+    assert_int_equal(hp_tokenizer_encode(&whole, t, all.text, all.len, 0, NULL),
+                     HP_OK);
+    assert_true(whole.n > 3000);
     for (size_t chunk = 1; chunk < 3000; chunk = chunk * 3 + 1) {
         t->chunk = chunk;
-        assert_true(encodes_to(t, &all, 0, whole, n));
+        assert_true(encodes_to(t, &all, 0, whole.ids, whole.n));
     }
-    free(whole);
+    free(whole.ids);
     free(all.text);
     hp_tokenizer_free(t);
     golden_cases_free(&cases);
@@ -184,10 +181,11 @@ static void a_bound_of_ids_keeps_the_first_ones(void **state)
     hp_tokenizer *t = open_tokenizer(GOLDEN "gpt2");
     const char *text = "Alice was beginning to get very tired of sitting by "
                        "her sister<|endoftext|>on the bank";
-    int32_t *ids = NULL;
-    size_t n = 0;
+    hp_ids whole;
     assert_int_equal(
-        hp_tokenizer_encode(&ids, &n, t, text, strlen(text), 0, NULL), HP_OK);
+        hp_tokenizer_encode(&whole, t, text, strlen(text), 0, NULL), HP_OK);
+    int32_t *ids = whole.ids;
+    size_t n = whole.n;
     for (size_t most = 0; most <= n + 1; most++) {
         hp__buffer some = {0};
         assert_int_equal(

@@ -76,16 +76,16 @@ static void assert_refused(hp_status want, const char *file,
 static void encode(char got[256], const hp_tokenizer *t, const char *text,
                    int special)
 {
-    int32_t *ids = NULL;
-    size_t n = 0, at = 0;
+    hp_ids out;
+    size_t at = 0;
     hp_error err = {0};
     got[0] = '\0';
-    if (hp_tokenizer_encode(&ids, &n, t, text, strlen(text), special, &err))
+    if (hp_tokenizer_encode(&out, t, text, strlen(text), special, &err))
         fail_msg("%s", err.message);
-    for (size_t i = 0; i < n && at < 240; i++)
+    for (size_t i = 0; i < out.n && at < 240; i++)
         at += (size_t)snprintf(got + at, 256 - at, "%s%d", i ? " " : "",
-                               (int)ids[i]);
-    free(ids);
+                               (int)out.ids[i]);
+    free(out.ids);
 }
 
 static void assert_folder_encodes(const char *name, const char *text,
@@ -449,16 +449,14 @@ static void tokenizer_json_needs_a_model(void **state)
 static void assert_text_refused(const hp_tokenizer *t, const char *text,
                                 const char *fragment)
 {
-    int32_t *ids = NULL;
-    size_t n = 0;
+    hp_ids out;
     hp_error err = {0};
-    assert_int_equal(
-        hp_tokenizer_encode(&ids, &n, t, text, strlen(text), 0, &err),
-        HP_FORMAT);
+    assert_int_equal(hp_tokenizer_encode(&out, t, text, strlen(text), 0, &err),
+                     HP_FORMAT);
     if (!strstr(err.message, fragment))
         fail_msg("'%s', expected '%s'", err.message, fragment);
-    assert_null(ids);
-    assert_int_equal(n, 0);
+    assert_null(out.ids);
+    assert_int_equal(out.n, 0);
 }
 
 static void characters_without_a_token_are_named(void **state)
