@@ -25,7 +25,8 @@ extern "C" {
 enum {
     HP_SEE_ENTROPY = 1, /* row_entropy */
     HP_SEE_HIDDEN = 2,  /* hidden, after the last layer and the final norm */
-    HP_SEE_LOGITS = 4   /* logits; HP_INVALID for a model without an output */
+    HP_SEE_LOGITS = 4,  /* logits; HP_INVALID for a model without an output */
+    HP_SEE_PROBS = 8    /* probs */
 };
 
 /* One observation. Pointers live for one call; fields that were not asked for
@@ -34,16 +35,20 @@ typedef struct hp_seen {
     uint32_t sequence;         /* its number in hp_sequences */
     uint32_t n_query;          /* query positions of this call */
     uint32_t position;         /* of the first of them in the sequence */
-    const hp_block *block;     /* entropy; NULL for hidden and logits */
+    const hp_block *block;     /* entropy, probs; NULL for hidden and logits */
     uint32_t head;             /* of the block */
     const double *row_entropy; /* [n_query] nats */
-    const float *hidden;       /* [n_query, D] */
-    const float *logits;       /* [n_query, vocab] */
+    uint32_t n_key;            /* probs: tokens of the sequence */
+    const float *probs;  /* [n_query, n_key]: rows sum to 1; a key that a query
+                            does not see is exactly 0 */
+    const float *hidden; /* [n_query, D] */
+    const float *logits; /* [n_query, vocab] */
 } hp_seen;
 
 /*
- * `see` is called once for every sequence and head (entropy), and for runs of
- * rows of every sequence (hidden, logits). Calls for different sequences or
+ * `see` is called once for every sequence and head (entropy), for runs of
+ * query rows of every sequence and head (probs), and for runs of rows of every
+ * sequence (hidden, logits). Calls for different sequences or
  * heads may come from several threads at once; never two at once for one
  * (sequence, head). A scorer keeps one slot per (sequence, head) and adds the
  * slots in order at the end, which makes its sums independent of threads.

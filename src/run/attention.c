@@ -101,25 +101,45 @@ static void silence(const head *h)
         memset(h->q + i * h->ld, 0, h->dim * sizeof *h->q);
 }
 
-static hp_status show(const hp__run *r, const hp_block *block, uint32_t number,
-                      size_t sequence, const hp__scratch *s, hp_error *err)
+/* What is seen of one head over one sequence. */
+static hp_seen seen_of(const hp__run *r, const hp_block *block, uint32_t number,
+                       size_t sequence)
 {
     size_t n = hp__sequence_length(r, sequence);
-    for (size_t i = 0; i < n; i++)
+    return (hp_seen){.sequence = (uint32_t)sequence,
+                     .n_query = (uint32_t)n,
+                     .n_key = (uint32_t)n,
+                     .block = block,
+                     .head = number};
+}
+
+static hp_status check_band(const band *b, const hp__scratch *s,
+                            const hp_seen *seen, hp_error *err)
+{
+    for (size_t i = b->first; i < b->first + b->rows; i++)
         if (!isfinite(s->entropy[i]))
             return hp_fail(err, HP_FORMAT,
                            "block '%s', head %u: attention leaves the range "
-                           "of single precision (sequence %zu, position %zu)",
-                           block->name, number, sequence, i);
-    if (r->observer->wants & HP_SEE_ENTROPY) {
-        hp_seen seen = {.sequence = (uint32_t)sequence,
-                        .n_query = (uint32_t)n,
-                        .block = block,
-                        .head = number,
-                        .row_entropy = s->entropy};
-        r->observer->see(r->observer->payload, &seen);
-    }
+                           "of single precision (sequence %u, position %zu)",
+                           seen->block->name, seen->head, seen->sequence, i);
     return HP_OK;
+}
+
+/* Whole rows of probabilities, for observers only. */
+static void show_probs(const hp__run *r, const band *b, const hp__scratch *s,
+                       const float *inverse, hp_seen seen)
+{
+    size_t n = b->high - b->low, keys = seen.n_key;
+    for (size_t i = 0; i < b->rows; i++) {
+        float *row = s->probs + i * keys;
+        memset(row, 0, keys * sizeof *row);
+        memcpy(row + b->low, s->scores + i * score_stride(b), n * sizeof *row);
+        r->kernels->scale(row + b->low, n, inverse[i]);
+    }
+    seen.n_query = (uint32_t)b->rows;
+    seen.position = (uint32_t)b->first;
+    seen.probs = s->probs;
+    r->observer->see(r->observer->payload, &seen);
 }
 
 static head head_of(const hp__run *r, const hp__attention *a, float *rows,
@@ -153,14 +173,24 @@ hp_status hp__attend(const hp__run *r, const hp__heads *heads, size_t item,
     float *rows = heads->qkv + (start[sequence] - start[p->first]) * a->width;
     head h = head_of(r, a, rows, hp__sequence_length(r, sequence), number);
     float inverse[HP__QUERY_ROWS];
+    hp_seen seen = seen_of(r, block, number, sequence);
     for (size_t i = 0; i < h.tokens; i += HP__QUERY_ROWS) {
         band b = band_at(&h, i);
         score(r, &h, &b, scratch->scores);
         soften(r, &h, &b, block, scratch, inverse);
+        hp_status st = check_band(&b, scratch, &seen, err);
+        if (st)
+            return st;
+        if (r->observer->wants & HP_SEE_PROBS)
+            show_probs(r, &b, scratch, inverse, seen);
         if (a->o.weight && !h.masked)
             weigh_values(r, &h, &b, scratch->scores, inverse);
     }
     if (h.masked)
         silence(&h);
-    return show(r, block, number, sequence, scratch, err);
+    if (r->observer->wants & HP_SEE_ENTROPY) {
+        seen.row_entropy = scratch->entropy;
+        r->observer->see(r->observer->payload, &seen);
+    }
+    return HP_OK;
 }

@@ -29,6 +29,7 @@ typedef struct hp__scratch {
     float *normed;   /* [piece rows, D] */
     float *scores;   /* [HP__QUERY_ROWS, keys], unnormalised */
     double *entropy; /* [tokens of the longest sequence] */
+    float *probs;    /* [HP__QUERY_ROWS, keys] when an observer asks */
 } hp__scratch;
 
 typedef struct hp__sizes {

@@ -189,6 +189,9 @@ static hp_status get_scratch(const hp__run *r, hp__scratch *s, hp_error *err)
         st = hp__new(&s->scores, HP__QUERY_ROWS * keys, sizeof(float), err);
     if (!st)
         st = hp__new(&s->entropy, r->sizes.length, sizeof(double), err);
+    if (!st && r->observer->wants & HP_SEE_PROBS)
+        st = hp__new(&s->probs, HP__QUERY_ROWS * r->sizes.length, sizeof(float),
+                     err);
     return st;
 }
 
@@ -244,6 +247,7 @@ void hp__run_release(hp__run *r)
         free(r->scratch[i].normed);
         free(r->scratch[i].scores);
         free(r->scratch[i].entropy);
+        free(r->scratch[i].probs);
     }
     hp__reader_close(&r->reader);
     free(r->scratch);

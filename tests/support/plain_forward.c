@@ -112,9 +112,10 @@ typedef struct projections {
     double *q, *k, *v;
 } projections;
 
-/* One query row: its entropy, and z [head_dim]. */
-static double attend(double *z, const hp_model *m, const hp_block *b,
-                     const projections *p, size_t head, const size_t at[3])
+/* One query row: its entropy, its mean key, and z [head_dim]. */
+static double attend(double *z, double *centre, const hp_model *m,
+                     const hp_block *b, const projections *p, size_t head,
+                     const size_t at[3])
 {
     size_t first = at[0], row = at[1], end = at[2], dim = b->head_dim;
     size_t kv = head / (b->n_heads / b->n_kv_heads);
@@ -136,6 +137,7 @@ static double attend(double *z, const hp_model *m, const hp_block *b,
     for (size_t j = first; j < past; j++) {
         double weight = e[j - first] / sum;
         h -= weight > 0.0 ? weight * log(weight) : 0.0;
+        *centre += weight * (double)(j - at[0]);
         for (size_t i = 0; i < dim; i++)
             z[i] += weight * p->v[j * kv_width + kv * dim + i];
     }
@@ -155,8 +157,10 @@ static double *attention(plain *out, const hp_model *m, const hp_block *b,
         for (size_t row = s->start[i]; row < s->start[i + 1]; row++)
             for (size_t h = 0; h < b->n_heads; h++) {
                 const size_t at[3] = {s->start[i], row, s->start[i + 1]};
-                out->entropy[(b->first_head + h) * out->rows + row] =
-                    attend(z + row * width + h * b->head_dim, m, b, &p, h, at);
+                size_t slot = (b->first_head + h) * out->rows + row;
+                out->entropy[slot] =
+                    attend(z + row * width + h * b->head_dim,
+                           &out->centre[slot], m, b, &p, h, at);
             }
     free(p.q);
     free(p.k);
@@ -264,6 +268,7 @@ plain plain_forward(const hp_model *m, const hp_sequences *s,
                  .width = m->spec.width,
                  .vocab = m->spec.vocab};
     out.entropy = numbers(out.heads * out.rows);
+    out.centre = numbers(out.heads * out.rows);
     out.hidden = numbers(out.rows * out.width);
     embed(&out, m, s);
     for (uint32_t i = 0; i < m->spec.n_layers; i++)
@@ -277,6 +282,7 @@ plain plain_forward(const hp_model *m, const hp_sequences *s,
 void plain_free(plain *p)
 {
     free(p->entropy);
+    free(p->centre);
     free(p->hidden);
     free(p->logits);
     *p = (plain){0};

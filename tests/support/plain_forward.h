@@ -12,6 +12,7 @@
 typedef struct plain {
     size_t rows, heads, width, vocab;
     double *entropy; /* [heads, rows] */
+    double *centre;  /* [heads, rows] attention's mean key position */
     double *hidden;  /* [rows, width] after the final norm */
     double *logits;  /* [rows, vocab]; NULL: the model has no output */
 } plain;

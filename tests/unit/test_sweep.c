@@ -73,8 +73,9 @@ typedef struct shown {
     const bench *b;
     size_t rows, width, vocab;
     double *entropy; /* [heads, rows] */
+    double *centre;  /* [heads, rows] mean key of the probabilities */
     float *hidden, *logits;
-    size_t n_entropy, n_hidden, n_logits; /* values seen */
+    size_t n_entropy, n_probs, n_hidden, n_logits; /* values seen */
 } shown;
 
 static void *zeroed(size_t n, size_t size)
@@ -85,12 +86,42 @@ static void *zeroed(size_t n, size_t size)
     return p;
 }
 
+/* Keys that row `at` of a sequence of `n` tokens does not see are exactly 0,
+ * and the others sum to 1. */
+static void see_row(double *centre, const hp_model *m, const hp_block *b,
+                    const float *p, size_t at, size_t n)
+{
+    size_t window = hp_model_spec(m)->window;
+    size_t low = window && at + 1 > window ? at + 1 - window : 0;
+    size_t past = b->causal ? at + 1 : n;
+    double sum = 0.0;
+    *centre = 0.0;
+    for (size_t j = 0; j < n; j++) {
+        if ((j < low || j >= past) && (p[j] != 0.0F || signbit(p[j])))
+            fail_msg("row %zu gives key %zu %g", at, j, (double)p[j]);
+        sum += (double)p[j];
+        *centre += (double)p[j] * (double)j;
+    }
+    if (!(fabs(sum - 1.0) <= 1e-6))
+        fail_msg("row %zu sums to %.9g", at, sum);
+}
+
+static void see_probs(shown *s, const hp_seen *seen, size_t row)
+{
+    size_t head = seen->block->first_head + seen->head;
+    for (size_t i = 0; i < seen->n_query; i++)
+        see_row(&s->centre[head * s->rows + row + i], s->b->model, seen->block,
+                seen->probs + i * seen->n_key, seen->position + i, seen->n_key);
+}
+
 static void see(void *payload, const hp_seen *seen)
 {
     shown *s = payload;
     size_t row = s->b->start[seen->sequence] + seen->position;
     size_t n = seen->n_query;
-    if (seen->block)
+    if (seen->probs)
+        see_probs(s, seen, row);
+    if (seen->row_entropy)
         memcpy(s->entropy + (seen->block->first_head + seen->head) * s->rows +
                    row,
                seen->row_entropy, n * sizeof(double));
@@ -100,7 +131,9 @@ static void see(void *payload, const hp_seen *seen)
     if (seen->logits)
         memcpy(s->logits + row * s->vocab, seen->logits,
                n * s->vocab * sizeof(float));
-    __atomic_fetch_add(&s->n_entropy, seen->block ? n : 0, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&s->n_entropy, seen->row_entropy ? n : 0,
+                       __ATOMIC_RELAXED);
+    __atomic_fetch_add(&s->n_probs, seen->probs ? n : 0, __ATOMIC_RELAXED);
     __atomic_fetch_add(&s->n_hidden, seen->hidden ? n : 0, __ATOMIC_RELAXED);
     __atomic_fetch_add(&s->n_logits, seen->logits ? n : 0, __ATOMIC_RELAXED);
 }
@@ -113,6 +146,7 @@ static shown run(bench *b, unsigned wants, const hp_run_options *like)
                .width = spec->width,
                .vocab = spec->vocab};
     s.entropy = zeroed(HEADS * s.rows, sizeof(double));
+    s.centre = zeroed(HEADS * s.rows, sizeof(double));
     s.hidden = zeroed(s.rows * s.width, sizeof(float));
     s.logits = zeroed(s.rows * s.vocab, sizeof(float));
     hp_run_options o = like ? *like : (hp_run_options){0};
@@ -126,6 +160,7 @@ static shown run(bench *b, unsigned wants, const hp_run_options *like)
 static void release(shown *s)
 {
     free(s->entropy);
+    free(s->centre);
     free(s->hidden);
     free(s->logits);
 }
@@ -143,6 +178,8 @@ static void compare(const shown *s, const plain *p, unsigned wants)
     for (size_t i = 0; i < HEADS * s->rows && wants & HP_SEE_ENTROPY; i++)
         assert_close("entropy", i, s->entropy[i], p->entropy[i],
                      1e-5 * p->entropy[i] + 1e-7);
+    for (size_t i = 0; i < HEADS * s->rows && wants & HP_SEE_PROBS; i++)
+        assert_close("mean key", i, s->centre[i], p->centre[i], 1e-3);
     for (size_t i = 0; i < s->rows * s->width && wants & HP_SEE_HIDDEN; i++)
         assert_close("hidden", i, (double)s->hidden[i], p->hidden[i], 3e-5);
     for (size_t i = 0; i < s->rows * s->vocab && wants & HP_SEE_LOGITS; i++)
@@ -154,6 +191,7 @@ static void assert_complete(const shown *s, unsigned wants)
 {
     assert_int_equal(s->n_entropy,
                      wants & HP_SEE_ENTROPY ? HEADS * s->rows : 0);
+    assert_int_equal(s->n_probs, wants & HP_SEE_PROBS ? HEADS * s->rows : 0);
     assert_int_equal(s->n_hidden, wants & HP_SEE_HIDDEN ? s->rows : 0);
     assert_int_equal(s->n_logits, wants & HP_SEE_LOGITS ? s->rows : 0);
 }
@@ -171,10 +209,11 @@ static void agree(bench *b, unsigned wants, const unsigned char *masked)
 
 static void agree_in_all(bench *b)
 {
-    unsigned all = HP_SEE_ENTROPY | HP_SEE_HIDDEN;
+    unsigned all = HP_SEE_ENTROPY | HP_SEE_PROBS | HP_SEE_HIDDEN;
     if (b->model->output.decoder.weight)
         all |= HP_SEE_LOGITS;
     agree(b, HP_SEE_ENTROPY, NULL);
+    agree(b, HP_SEE_PROBS, NULL);
     agree(b, all, NULL);
 }
 
@@ -326,6 +365,7 @@ static void assert_same_bits(const shown *a, const shown *b)
 {
     assert_memory_equal(a->entropy, b->entropy,
                         HEADS * a->rows * sizeof(double));
+    assert_memory_equal(a->centre, b->centre, HEADS * a->rows * sizeof(double));
     assert_memory_equal(a->hidden, b->hidden,
                         a->rows * a->width * sizeof(float));
     assert_memory_equal(a->logits, b->logits,
@@ -335,7 +375,7 @@ static void assert_same_bits(const shown *a, const shown *b)
 static void threads_and_budget_change_no_bit(void **state)
 {
     (void)state;
-    const unsigned all = HP_SEE_ENTROPY | HP_SEE_HIDDEN | HP_SEE_LOGITS;
+    const unsigned seen = HP_SEE_ENTROPY | HP_SEE_PROBS | HP_SEE_HIDDEN;
     const hp_run_options others[] = {
         {.threads = 2},
         {.threads = 3, .budget = 1},
@@ -345,7 +385,7 @@ static void threads_and_budget_change_no_bit(void **state)
     open_bench(&b, FIXTURE_BERT);
     const hp_run_options one = {.threads = 1};
     unsigned wants =
-        b.model->output.decoder.weight ? all : HP_SEE_ENTROPY | HP_SEE_HIDDEN;
+        b.model->output.decoder.weight ? seen | HP_SEE_LOGITS : seen;
     shown first = run(&b, wants, &one);
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         shown s = run(&b, wants, &others[i]);
