@@ -270,7 +270,7 @@ static void check_halves(const hp__kernels *k)
         unsigned char bytes[1 + 2 * 7];
         float got[7];
         int finite = 1;
-        for (uint32_t i = 0; i < 7; i++) {
+        for (size_t i = 0; i < 7; i++) {
             uint16_t v = (uint16_t)(h + i);
             memcpy(bytes + 1 + 2 * i, &v, 2);
             finite = finite && (v >> 10 & 31) != 31;
