@@ -69,6 +69,10 @@ hp_status hp__output_reserve(hp__output *o, uint64_t n, hp_error *err);
 HP_CHECKED
 hp_status hp__output_write(hp__output *o, const void *bytes, size_t n,
                            hp_error *err);
+/* `n` bytes at `at`, in any order. Safe from several threads; not sticky. */
+HP_CHECKED
+hp_status hp__output_put(const hp__output *o, uint64_t at, const void *bytes,
+                         size_t n, hp_error *err);
 /* fsync and close; the data is on disk under its temporary name. */
 HP_CHECKED
 hp_status hp__output_sync(hp__output *o, hp_error *err);

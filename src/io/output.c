@@ -172,6 +172,25 @@ hp_status hp__output_write(hp__output *o, const void *bytes, size_t n,
     return st ? keep_failure(o, st, &why, err) : st;
 }
 
+hp_status hp__output_put(const hp__output *o, uint64_t at, const void *bytes,
+                         size_t n, hp_error *err)
+{
+    const char *from = bytes;
+    while (n) {
+        ssize_t put =
+            pwrite(o->fd, from, n < WRITE_MOST ? n : WRITE_MOST, (off_t)at);
+        if (put < 0 && hp__file_wait(o->fd, POLLOUT))
+            continue;
+        if (put < 0)
+            return hp_fail_file(err, hp__fail_errno(err, errno, "write"),
+                                o->path);
+        from += put;
+        at += (uint64_t)put;
+        n -= (size_t)put;
+    }
+    return HP_OK;
+}
+
 hp_status hp__output_sync(hp__output *o, hp_error *err)
 {
     hp_error why = {0};
