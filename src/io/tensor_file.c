@@ -20,7 +20,8 @@ struct hp__tensor_file {
 
 typedef struct placed {
     const hp__tensor_plan *plan;
-    uint64_t *offset; /* from the start of the data */
+    size_t i;        /* as the caller counts them */
+    uint64_t offset; /* from the start of the data */
     uint64_t size;
 } placed;
 
@@ -41,12 +42,12 @@ static hp_status measure(placed *p, hp_error *err)
 }
 
 /* Sorts the tensors and gives each its place; `*total`: bytes of all. */
-static hp_status place(placed *list, uint64_t *offset, uint64_t *total,
+static hp_status place(placed *list, uint64_t *total,
                        const hp__tensor_list *what, hp_error *err)
 {
     *total = 0;
     for (size_t i = 0; i < what->n; i++)
-        list[i] = (placed){.plan = &what->tensors[i], .offset = &offset[i]};
+        list[i] = (placed){.plan = &what->tensors[i], .i = i};
     qsort(list, what->n, sizeof *list, by_name);
     for (size_t i = 0; i < what->n; i++) {
         if (!strcmp(list[i].plan->name, "__metadata__") ||
@@ -56,7 +57,7 @@ static hp_status place(placed *list, uint64_t *offset, uint64_t *total,
         hp_status st = measure(&list[i], err);
         if (st)
             return st;
-        *list[i].offset = *total;
+        list[i].offset = *total;
         if (!hp__add(total, *total, list[i].size) || *total > INT64_MAX / 2)
             return hp_fail(err, HP_INVALID, "the tensors are too large");
     }
@@ -72,8 +73,8 @@ static void put_tensor(hp__emitter *e, const placed *p)
         hp__emit_uint(e, NULL, p->plan->dims[i]);
     hp__emit_end(e);
     hp__emit_array(e, "data_offsets", 1);
-    hp__emit_uint(e, NULL, *p->offset);
-    hp__emit_uint(e, NULL, *p->offset + p->size);
+    hp__emit_uint(e, NULL, p->offset);
+    hp__emit_uint(e, NULL, p->offset + p->size);
     hp__emit_end(e);
     hp__emit_end(e);
 }
@@ -119,13 +120,13 @@ static hp_status fill(hp__tensor_file *f, placed *list,
 {
     hp__buffer b = {0};
     uint64_t total;
-    hp_status st = place(list, f->offset, &total, what, err);
+    hp_status st = place(list, &total, what, err);
     if (!st) {
         put_header(&b, list, what);
         st = write_header(f, &b, err);
     }
     for (size_t i = 0; i < what->n && !st; i++)
-        f->offset[i] += b.len;
+        f->offset[list[i].i] = b.len + list[i].offset;
     if (!st)
         st = hp__output_reserve(f->output, b.len + total, err);
     hp__buffer_clear(&b);
