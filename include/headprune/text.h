@@ -41,6 +41,16 @@ hp_status hp_tokenizer_encode(hp_ids *out, const hp_tokenizer *t,
                               const char *text, size_t len, int special,
                               hp_error *err);
 
+/*
+ * One token as a reader may see it: the bytes that a byte-level token stands
+ * for (which need not be whole characters), else the vocabulary's own text
+ * ("##ing"); NUL-terminated, "" for an id without a token. `*out` is freed by
+ * the caller with free().
+ */
+HP_CHECKED
+hp_status hp_tokenizer_token(char **out, const hp_tokenizer *t, int32_t id,
+                             hp_error *err);
+
 typedef struct hp_calibration_options {
     const char *const *data; /* paths of texts, "-" standard input */
     size_t n_data;           /* 0: the embedded sample */

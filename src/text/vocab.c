@@ -64,6 +64,12 @@ int32_t hp__vocab_find(const hp__vocab *v, const char *text, size_t len)
     return hp__vocab_find_hashed(v, hp__hash_text(text, len), text, len);
 }
 
+const hp__token *hp__vocab_find_id(const hp__vocab *v, int32_t id)
+{
+    uint32_t index = v->by_id[id_slot(v, id)];
+    return index ? &v->tokens[index - 1] : NULL;
+}
+
 static hp_status check_id(const hp__vocab *v, const char *name, double id,
                           hp_error *err)
 {

@@ -41,6 +41,8 @@ hp_status hp__vocab_claim(hp__vocab *v, hp__arena *a, const char *text,
                           size_t len, double id, hp_error *err);
 /* -1: no such token. */
 int32_t hp__vocab_find(const hp__vocab *v, const char *text, size_t len);
+/* NULL: no token has that id. */
+const hp__token *hp__vocab_find_id(const hp__vocab *v, int32_t id);
 int32_t hp__vocab_find_hashed(const hp__vocab *v, uint32_t hash,
                               const char *text, size_t len);
 

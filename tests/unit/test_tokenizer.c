@@ -200,6 +200,70 @@ static void a_bound_of_ids_keeps_the_first_ones(void **state)
     hp_tokenizer_free(t);
 }
 
+/* ---- one token ---- */
+
+static int tokens_join_to(const hp_tokenizer *t, const golden_case *c)
+{
+    char joined[4096] = "";
+    size_t len = 0;
+    for (size_t i = 0; i < c->n; i++) {
+        char *token = NULL;
+        assert_int_equal(hp_tokenizer_token(&token, t, c->ids[i], NULL), HP_OK);
+        size_t n = strlen(token);
+        assert_true(len + n < sizeof joined);
+        memcpy(joined + len, token, n);
+        len += n;
+        free(token);
+    }
+    return len == c->len && memcmp(joined, c->text, len) == 0;
+}
+
+static void byte_level_tokens_are_the_bytes_of_the_text(void **state)
+{
+    (void)state;
+    golden_cases cases;
+    size_t whole = 0;
+    hp_tokenizer *t = open_tokenizer(GOLDEN "gpt2");
+    golden_cases_open(&cases, GOLDEN "gpt2/cases.json");
+    for (size_t i = 0; i < cases.n; i++) {
+        const golden_case *c = &cases.items[i];
+        if (c->len > 4000 || memchr(c->text, '\0', c->len))
+            continue;
+        if (!tokens_join_to(t, c))
+            fail_msg("case %zu: %.60s", i, c->text);
+        whole++;
+    }
+    assert_true(whole > 140);
+    golden_cases_free(&cases);
+    hp_tokenizer_free(t);
+}
+
+static void other_tokens_are_as_the_vocabulary_has_them(void **state)
+{
+    (void)state;
+    static const char text[] = "[MASK] unbelievably";
+    hp_tokenizer *t = open_tokenizer(GOLDEN "bert-uncased");
+    hp_ids got;
+    char *token = NULL;
+    int pieces = 0;
+    assert_int_equal(
+        hp_tokenizer_encode(&got, t, text, sizeof text - 1, 1, NULL), HP_OK);
+    for (size_t i = 0; i < got.n; i++) {
+        assert_int_equal(hp_tokenizer_token(&token, t, got.ids[i], NULL),
+                         HP_OK);
+        if (i < 2)
+            assert_string_equal(token, i ? "[MASK]" : "[CLS]");
+        pieces += strncmp(token, "##", 2) == 0;
+        free(token);
+    }
+    assert_true(pieces > 0);
+    free(got.ids);
+    assert_int_equal(hp_tokenizer_token(&token, t, 999999, NULL), HP_OK);
+    assert_string_equal(token, "");
+    free(token);
+    hp_tokenizer_free(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -213,6 +277,8 @@ int main(void)
         cmocka_unit_test(bert_cased_is_exact),
         cmocka_unit_test(ids_do_not_depend_on_where_the_text_is_cut),
         cmocka_unit_test(a_bound_of_ids_keeps_the_first_ones),
+        cmocka_unit_test(byte_level_tokens_are_the_bytes_of_the_text),
+        cmocka_unit_test(other_tokens_are_as_the_vocabulary_has_them),
     };
     return cmocka_run_group_tests_name("tokenizer", tests, NULL, NULL);
 }
