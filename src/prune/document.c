@@ -60,7 +60,7 @@ hp_status hp__document_start(hp__emitter *e, const char *schema,
     return st;
 }
 
-static void put_seed(hp__emitter *e, uint64_t seed)
+void hp__document_seed(hp__emitter *e, uint64_t seed)
 {
     char text[32];
     snprintf(text, sizeof text, "%llu", (unsigned long long)seed);
@@ -79,7 +79,7 @@ static void put_method(hp__emitter *e, const char *name, const char *unit,
     hp__emit_string(e, "unit", unit);
     hp__emit_string(e, "prunes", highest ? "highest" : "lowest");
     if (seed)
-        put_seed(e, *seed);
+        hp__document_seed(e, *seed);
     hp__emit_end(e);
 }
 
@@ -114,8 +114,8 @@ void hp__document_head(hp__emitter *e, const hp_head *h, double score,
         hp__emit_uint(e, "rank", rank);
 }
 
-/* Ends the document; `st` is what happened so far. */
-static hp_status finish(char **out, hp__emitter *e, hp_status st, hp_error *err)
+hp_status hp__document_finish(char **out, hp__emitter *e, hp_status st,
+                              hp_error *err)
 {
     hp__emit_end(e);
     if (!st)
@@ -140,7 +140,7 @@ hp_status hp_document_scores(char **out, const hp_scores *s, hp_error *err)
         hp__emit_end(&e);
     }
     hp__emit_end(&e);
-    return finish(out, &e, st, err);
+    return hp__document_finish(out, &e, st, err);
 }
 
 static hp_status put_policy(hp__emitter *e, const hp_plan *p, hp_error *err)
@@ -234,5 +234,5 @@ hp_status hp_document_plan(char **out, const hp_plan *p, hp_error *err)
     hp_status st = hp__document_start(&e, HP__PLAN_SCHEMA, &p->model, err);
     if (!st)
         st = hp__document_plan(&e, p, err);
-    return finish(out, &e, st, err);
+    return hp__document_finish(out, &e, st, err);
 }

@@ -19,6 +19,13 @@ HP_CHECKED
 hp_status hp__document_start(hp__emitter *e, const char *schema,
                              const hp_model_info *model, hp_error *err);
 
+/* Ends the document and hands it over; `st` is what happened so far. */
+HP_CHECKED
+hp_status hp__document_finish(char **out, hp__emitter *e, hp_status st,
+                              hp_error *err);
+
+/* "seed": a number, text when over 2^53. */
+void hp__document_seed(hp__emitter *e, uint64_t seed);
 /* "calibration"; NULL: null. */
 void hp__document_calibration(hp__emitter *e, const hp_calibration_info *c);
 

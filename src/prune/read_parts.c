@@ -32,8 +32,8 @@ hp_status hp__read_schema(const hp__node *root, const char *wanted,
                    schema, wanted);
 }
 
-static hp_status get_object(const hp__node **out, const hp__node *root,
-                            const char *key, hp_error *err)
+hp_status hp__read_object(const hp__node **out, const hp__node *root,
+                          const char *key, hp_error *err)
 {
     *out = hp__node_find(root, key);
     if (!*out || hp__node_kind(*out) != HP__OBJECT)
@@ -50,9 +50,8 @@ hp_status hp__read_array(const hp__node **out, const hp__node *object,
     return HP_OK;
 }
 
-static hp_status copy_string(const char **out, hp__arena *a,
-                             const hp__node *object, const char *key,
-                             hp_error *err)
+hp_status hp__read_text(const char **out, hp__arena *a, const hp__node *object,
+                        const char *key, hp_error *err)
 {
     const char *text = NULL;
     hp_status st = hp__node_get_string(&text, object, key, err);
@@ -78,15 +77,15 @@ hp_status hp__read_model(hp_model_info *out, hp__arena *a, const hp__node *root,
                          hp_error *err)
 {
     const hp__node *m;
-    hp_status st = get_object(&m, root, "model", err);
+    hp_status st = hp__read_object(&m, root, "model", err);
     if (!st)
-        st = copy_string(&out->path, a, m, "path", err);
+        st = hp__read_text(&out->path, a, m, "path", err);
     if (!st)
-        st = copy_string(&out->model_type, a, m, "model_type", err);
+        st = hp__read_text(&out->model_type, a, m, "model_type", err);
     if (!st)
-        st = copy_string(&out->architecture, a, m, "architecture", err);
+        st = hp__read_text(&out->architecture, a, m, "architecture", err);
     if (!st)
-        st = copy_string(&out->fingerprint, a, m, "fingerprint", err);
+        st = hp__read_text(&out->fingerprint, a, m, "fingerprint", err);
     if (!st)
         st = hp__node_get_u32(&out->layers, m, "layers", err);
     if (!st)
@@ -99,20 +98,20 @@ hp_status hp__read_model(hp_model_info *out, hp__arena *a, const hp__node *root,
 }
 
 /* Seeds over 2^53 are text: no number of JSON holds them everywhere. */
-static hp_status read_seed(hp__read_method *out, const hp__node *method,
-                           hp_error *err)
+hp_status hp__read_seed(int *has_seed, uint64_t *out, const hp__node *object,
+                        hp_error *err)
 {
-    const hp__node *n = hp__node_find(method, "seed");
+    const hp__node *n = hp__node_find(object, "seed");
     const char *text = n ? hp__node_string(n) : NULL;
     char *end = NULL;
-    if (!n)
+    if (!n || hp__node_kind(n) == HP__NULL)
         return HP_OK;
-    out->has_seed = 1;
+    *has_seed = 1;
     if (!text)
-        return get_u64(&out->seed, method, "seed", err);
-    out->seed = strtoull(text, &end, 10);
+        return get_u64(out, object, "seed", err);
+    *out = strtoull(text, &end, 10);
     char again[32];
-    snprintf(again, sizeof again, "%llu", (unsigned long long)out->seed);
+    snprintf(again, sizeof again, "%llu", (unsigned long long)*out);
     if (strcmp(again, text) != 0)
         return hp_fail(err, HP_FORMAT,
                        "key 'seed' is '%.40s': not a whole number up to "
@@ -126,11 +125,11 @@ hp_status hp__read_method_of(hp__read_method *out, hp__arena *a,
 {
     const hp__node *m;
     const char *prunes = NULL;
-    hp_status st = get_object(&m, root, "method", err);
+    hp_status st = hp__read_object(&m, root, "method", err);
     if (!st)
-        st = copy_string(&out->name, a, m, "name", err);
+        st = hp__read_text(&out->name, a, m, "name", err);
     if (!st)
-        st = copy_string(&out->unit, a, m, "unit", err);
+        st = hp__read_text(&out->unit, a, m, "unit", err);
     if (!st)
         st = hp__node_get_string(&prunes, m, "prunes", err);
     if (st)
@@ -142,17 +141,42 @@ hp_status hp__read_method_of(hp__read_method *out, hp__arena *a,
                        prunes);
     if (!*out->name)
         return hp_fail(err, HP_FORMAT, "key 'name' of the method is empty");
-    return read_seed(out, m, err);
+    return hp__read_seed(&out->has_seed, &out->seed, m, err);
+}
+
+hp_status hp__read_calibration(int *has, hp_calibration_info *out, hp__arena *a,
+                               const hp__node *root, hp_error *err)
+{
+    const hp__node *c = hp__node_find(root, "calibration");
+    uint32_t n[3] = {0};
+    if (!c)
+        return hp_fail(err, HP_FORMAT, "key 'calibration' is missing");
+    if (hp__node_kind(c) == HP__NULL)
+        return HP_OK;
+    hp_status st = hp__read_text(&out->source, a, c, "source", err);
+    if (!st)
+        st = hp__read_text(&out->sha256, a, c, "sha256", err);
+    if (!st)
+        st = hp__node_get_u32(&n[0], c, "sequences", err);
+    if (!st)
+        st = hp__node_get_u32(&n[1], c, "length", err);
+    if (!st)
+        st = hp__node_get_u32(&n[2], c, "tokens", err);
+    *has = 1;
+    out->sequences = n[0];
+    out->length = n[1];
+    out->tokens = n[2];
+    return st;
 }
 
 hp_status hp__read_head(hp_head *out, hp__arena *a, const hp__node *n,
                         hp_error *err)
 {
-    hp_status st = copy_string(&out->id, a, n, "id", err);
+    hp_status st = hp__read_text(&out->id, a, n, "id", err);
     if (!st)
         st = hp__node_get_u32(&out->block, n, "block", err);
     if (!st)
-        st = copy_string(&out->name, a, n, "name", err);
+        st = hp__read_text(&out->name, a, n, "name", err);
     if (!st)
         st = hp__node_get_u32(&out->layer, n, "layer", err);
     if (!st)

@@ -27,6 +27,23 @@ HP_CHECKED
 hp_status hp__read_method_of(hp__read_method *out, hp__arena *a,
                              const hp__node *root, hp_error *err);
 
+/* "seed" of an object; absent and null: none. Text when over 2^53. */
+HP_CHECKED
+hp_status hp__read_seed(int *has_seed, uint64_t *out, const hp__node *object,
+                        hp_error *err);
+/* "calibration"; null: none. */
+HP_CHECKED
+hp_status hp__read_calibration(int *has, hp_calibration_info *out, hp__arena *a,
+                               const hp__node *root, hp_error *err);
+/* A member that must be a string, copied. */
+HP_CHECKED
+hp_status hp__read_text(const char **out, hp__arena *a, const hp__node *object,
+                        const char *key, hp_error *err);
+
+/* A member that must be an object. */
+HP_CHECKED
+hp_status hp__read_object(const hp__node **out, const hp__node *root,
+                          const char *key, hp_error *err);
 /* A member that must be an array. */
 HP_CHECKED
 hp_status hp__read_array(const hp__node **out, const hp__node *object,

@@ -7,37 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static hp_status read_calibration(hp_scores *s, hp__arena *a,
-                                  const hp__node *root, hp_error *err)
-{
-    const hp__node *c = hp__node_find(root, "calibration");
-    hp_calibration_info *out = &s->calibration;
-    const char *source = NULL, *sha256 = NULL;
-    uint32_t n[3] = {0};
-    if (!c)
-        return hp_fail(err, HP_FORMAT, "key 'calibration' is missing");
-    if (hp__node_kind(c) == HP__NULL)
-        return HP_OK;
-    hp_status st = hp__node_get_string(&source, c, "source", err);
-    if (!st)
-        st = hp__node_get_string(&sha256, c, "sha256", err);
-    if (!st)
-        st = hp__node_get_u32(&n[0], c, "sequences", err);
-    if (!st)
-        st = hp__node_get_u32(&n[1], c, "length", err);
-    if (!st)
-        st = hp__node_get_u32(&n[2], c, "tokens", err);
-    if (!st)
-        st = hp__arena_strdup(&out->source, a, source, err);
-    if (!st)
-        st = hp__arena_strdup(&out->sha256, a, sha256, err);
-    s->has_calibration = 1;
-    out->sequences = n[0];
-    out->length = n[1];
-    out->tokens = n[2];
-    return st;
-}
-
 typedef struct ranked {
     double value;
     uint32_t head;
@@ -132,7 +101,8 @@ static hp_status read_scores(hp_scores **out, const hp__node *root,
         s->prunes_highest = method.prunes_highest;
         s->has_seed = method.has_seed;
         s->seed = method.seed;
-        st = read_calibration(s, a, root, err);
+        st = hp__read_calibration(&s->has_calibration, &s->calibration, a, root,
+                                  err);
     }
     if (!st)
         st = read_table(s, a, root, err);
