@@ -13,8 +13,12 @@
  * one layer, the hidden states within the budget, and scratch per thread.
  * The engine knows nothing of scores.
  *
+ * One sweep can run several variants of a model that differ in which heads are
+ * masked: all advance with each layer's weights, and variants whose masks are
+ * equal up to some layer share one state until then.
+ *
  * The same model, sequences and mask give the same values for any number of
- * threads and any budget.
+ * threads, any budget and any company of other masks.
  */
 #ifdef __cplusplus
 extern "C" {
@@ -32,6 +36,7 @@ enum {
 /* One observation. Pointers live for one call; fields that were not asked for
  * are NULL. */
 typedef struct hp_seen {
+    size_t variant;            /* which of the masks; 0 without masks */
     uint32_t sequence;         /* its number in hp_sequences */
     uint32_t n_query;          /* query positions of this call */
     uint32_t position;         /* of the first of them in the sequence */
@@ -46,12 +51,13 @@ typedef struct hp_seen {
 } hp_seen;
 
 /*
- * `see` is called once for every sequence and head (entropy), for runs of
- * query rows of every sequence and head (probs), and for runs of rows of every
- * sequence (hidden, logits). Calls for different sequences or
- * heads may come from several threads at once; never two at once for one
- * (sequence, head). A scorer keeps one slot per (sequence, head) and adds the
- * slots in order at the end, which makes its sums independent of threads.
+ * For every variant, `see` is called once for every sequence and head
+ * (entropy), for runs of query rows of every sequence and head (probs), and
+ * for runs of rows of every sequence (hidden, logits). Calls for different
+ * variants, sequences or heads may come from several threads at once; never
+ * two at once for one (variant, sequence, head). A scorer keeps one slot for
+ * each and adds the slots in order at the end, which makes its sums
+ * independent of threads.
  */
 typedef struct hp_observer {
     unsigned wants; /* HP_SEE_* */
@@ -61,12 +67,16 @@ typedef struct hp_observer {
 
 typedef struct hp_run_options {
     const hp_backend *backend; /* required */
-    size_t budget;    /* bytes for hidden states; 0: 64 MiB; at least one piece
-                         of whole sequences is always held */
+    size_t budget;    /* bytes for hidden states of all variants; 0: 64 MiB; at
+                         least one piece of whole sequences is always held */
     unsigned threads; /* 0: all that this process may use */
-    const unsigned char *masked; /* [heads of the model] or NULL; 1: the head's
-                                    output is taken as zero */
-    hp_progress progress;        /* unit: tokens x layers */
+    /* [n_variants] masks of [heads of the model], 1: the head's output is taken
+     * as zero; an entry may be NULL: nothing is masked. n_variants 0: one
+     * variant without a mask. */
+    const unsigned char *const *masks;
+    size_t n_variants;
+    hp_progress progress; /* unit: tokens x layers, of all variants; layers that
+                             variants share count once */
 } hp_run_options;
 
 /*

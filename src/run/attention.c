@@ -125,6 +125,16 @@ static hp_status check_band(const band *b, const hp__scratch *s,
     return HP_OK;
 }
 
+/* To every variant that shares the state of variant `owner`. */
+static void show(const hp__run *r, hp_seen seen, size_t owner)
+{
+    for (size_t v = owner; v < r->variants.n; v++)
+        if (hp__variant_owner(&r->variants, v, r->layer_index) == owner) {
+            seen.variant = v;
+            r->observer->see(r->observer->payload, &seen);
+        }
+}
+
 /* Whole rows of probabilities, for observers only. */
 static void show_probs(const hp__run *r, const band *b, const hp__scratch *s,
                        const float *inverse, hp_seen seen)
@@ -139,15 +149,16 @@ static void show_probs(const hp__run *r, const band *b, const hp__scratch *s,
     seen.n_query = (uint32_t)b->rows;
     seen.position = (uint32_t)b->first;
     seen.probs = s->probs;
-    r->observer->see(r->observer->payload, &seen);
+    show(r, seen, seen.variant);
 }
 
-static head head_of(const hp__run *r, const hp__attention *a, float *rows,
+static head head_of(const hp__run *r, const hp__heads *heads, float *rows,
                     size_t tokens, uint32_t number)
 {
+    const hp__attention *a = heads->attention;
     const hp_block *b = a->block;
     size_t dim = b->head_dim, shared = number / (b->n_heads / b->n_kv_heads);
-    const unsigned char *masked = r->options->masked;
+    const unsigned char *mask = r->variants.at[heads->share.variant].mask;
     uint32_t window = r->model->spec.window;
     float *keys = rows + b->n_heads * dim;
     return (head){.q = rows + number * dim,
@@ -158,22 +169,23 @@ static head head_of(const hp__run *r, const hp__attention *a, float *rows,
                   .dim = dim,
                   .window = window ? window : tokens,
                   .causal = b->causal,
-                  .masked = masked && masked[b->first_head + number]};
+                  .masked = mask && mask[b->first_head + number]};
 }
 
 hp_status hp__attend(const hp__run *r, const hp__heads *heads, size_t item,
                      hp__scratch *scratch, hp_error *err)
 {
     const hp__attention *a = heads->attention;
-    const hp__piece *p = heads->piece;
+    const hp__piece *p = heads->share.piece;
     const hp_block *block = a->block;
     const size_t *start = r->sequences->start;
     size_t sequence = p->first + item / block->n_heads;
     uint32_t number = (uint32_t)(item % block->n_heads);
     float *rows = heads->qkv + (start[sequence] - start[p->first]) * a->width;
-    head h = head_of(r, a, rows, hp__sequence_length(r, sequence), number);
+    head h = head_of(r, heads, rows, hp__sequence_length(r, sequence), number);
     float inverse[HP__QUERY_ROWS];
     hp_seen seen = seen_of(r, block, number, sequence);
+    seen.variant = heads->share.variant;
     for (size_t i = 0; i < h.tokens; i += HP__QUERY_ROWS) {
         band b = band_at(&h, i);
         score(r, &h, &b, scratch->scores);
@@ -190,7 +202,7 @@ hp_status hp__attend(const hp__run *r, const hp__heads *heads, size_t item,
         silence(&h);
     if (r->observer->wants & HP_SEE_ENTROPY) {
         seen.row_entropy = scratch->entropy;
-        r->observer->see(r->observer->payload, &seen);
+        show(r, seen, seen.variant);
     }
     return HP_OK;
 }

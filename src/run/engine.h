@@ -5,6 +5,7 @@
 #include "nn/machine.h"
 #include "run/layer.h"
 #include "run/outcome.h"
+#include "run/variants.h"
 
 /*
  * The inside of one sweep. Sequences are packed into pieces of whole
@@ -12,7 +13,7 @@
  * (its attention by all that are free), and how pieces are cut depends on
  * nothing but the sequences, so that no sum depends on threads or memory. A
  * batch is as many pieces as the budget holds; its hidden states lie in one
- * block, piece after piece.
+ * block, variant after variant and in them piece after piece.
  */
 #define HP__PIECE_ROWS ((size_t)1024)
 #define HP__QUERY_ROWS ((size_t)128) /* rows of attention at a time */
@@ -51,40 +52,47 @@ typedef struct hp__run {
     hp__piece *pieces; /* [n_pieces] */
     size_t n_pieces;
     hp__reader reader;
-    float *hidden;        /* [batch_rows, D] */
+    hp__variants variants;
+    float *hidden;        /* [variants, batch_rows, D] */
     float *layer_room;    /* weights of one layer, then of the output */
     hp__scratch *scratch; /* [threads] */
     hp__layer_weights layer;
+    uint32_t layer_index;
     hp__extent extent; /* of the layer */
     hp__outcome outcome;
     uint64_t done, total; /* tokens x layers */
 } hp__run;
 
-/* All heads over all sequences of a piece. */
+/* The smallest part of the work of a layer: a piece, as a variant has it. */
+typedef struct hp__share {
+    const hp__piece *piece;
+    size_t variant;
+} hp__share;
+
+/* All heads over all sequences of a share. */
 typedef struct hp__heads {
     const hp__attention *attention;
-    const hp__piece *piece;
+    hp__share share;
     float *qkv; /* [rows of the piece, attention->width] */
 } hp__heads;
 
 size_t hp__sequence_length(const hp__run *r, size_t sequence);
 /* [rows of the piece, D] */
-hp__matrix hp__piece_hidden(const hp__run *r, const hp__piece *p);
+hp__matrix hp__share_hidden(const hp__run *r, hp__share s);
 /* C [x.rows, n_out] = x W, without the bias; `add`: to what is in C. */
 void hp__map_apply(float *c, size_t ldc, const hp__run *r, const hp__map *map,
                    const hp__matrix *x, int add);
-/* Place of piece p, and of part i of it, in the order of hp__outcome. */
-uint64_t hp__place(const hp__run *r, const hp__piece *p, size_t i);
+/* Place of a share, and of part i of it, in the order of hp__outcome. */
+uint64_t hp__work_place(const hp__run *r, hp__share s, size_t i);
 
-/* Token ids -> hidden states of a piece. `reader` has one thread. */
+/* Token ids -> hidden states of a share. `reader` has one thread. */
 HP_CHECKED
-hp_status hp__embed(const hp__run *r, const hp__piece *p,
-                    const hp__reader *reader, hp__scratch *scratch,
-                    hp_error *err);
-/* One layer of a piece; failures go to the outcome. */
-void hp__forward(hp__run *r, const hp__piece *p, hp__scratch *scratch);
+hp_status hp__embed(const hp__run *r, hp__share share, const hp__reader *reader,
+                    hp__scratch *scratch, hp_error *err);
+/* One layer of a share; failures go to the outcome. */
+void hp__forward(hp__run *r, hp__share share, hp__scratch *scratch);
 /* Attention of one head over one sequence: item i is head i % n_heads of
- * sequence i / n_heads of the piece. The head's output replaces its queries. */
+ * sequence i / n_heads of the share. The head's output replaces its queries. */
 HP_CHECKED
 hp_status hp__attend(const hp__run *r, const hp__heads *heads, size_t item,
                      hp__scratch *scratch, hp_error *err);

@@ -13,15 +13,17 @@ size_t hp__sequence_length(const hp__run *r, size_t sequence)
     return r->sequences->start[sequence + 1] - r->sequences->start[sequence];
 }
 
-hp__matrix hp__piece_hidden(const hp__run *r, const hp__piece *p)
+hp__matrix hp__share_hidden(const hp__run *r, hp__share s)
 {
     size_t d = r->model->spec.width;
-    return (hp__matrix){r->hidden + p->row * d, p->rows, d, d};
+    size_t row = s.variant * r->sizes.batch_rows + s.piece->row;
+    return (hp__matrix){r->hidden + row * d, s.piece->rows, d, d};
 }
 
-uint64_t hp__place(const hp__run *r, const hp__piece *p, size_t i)
+uint64_t hp__work_place(const hp__run *r, hp__share s, size_t i)
 {
-    return ((uint64_t)(p - r->pieces) << 32) + i;
+    uint64_t piece = (uint64_t)(s.piece - r->pieces);
+    return ((piece * r->variants.n + s.variant) << 32) + i;
 }
 
 void hp__map_apply(float *c, size_t ldc, const hp__run *r, const hp__map *map,
@@ -100,12 +102,12 @@ static hp_status check_range(const hp__run *r, const hp__matrix *x,
                    what, name);
 }
 
-hp_status hp__embed(const hp__run *r, const hp__piece *p,
-                    const hp__reader *reader, hp__scratch *scratch,
-                    hp_error *err)
+hp_status hp__embed(const hp__run *r, hp__share share, const hp__reader *reader,
+                    hp__scratch *scratch, hp_error *err)
 {
     const hp__embedding *e = &r->model->embedding;
-    hp__matrix x = hp__piece_hidden(r, p);
+    const hp__piece *p = share.piece;
+    hp__matrix x = hp__share_hidden(r, share);
     size_t first = r->sequences->start[p->first];
     hp_status st = HP_OK;
     for (size_t s = p->first; s < p->first + p->n && !st; s++)
@@ -163,7 +165,7 @@ static void project(const hp__run *r, const hp__attention *a,
 static void attend(hp__run *r, const hp__heads *heads, size_t item)
 {
     hp_error err = {{0}, {0}, {0}};
-    uint64_t place = hp__place(r, heads->piece, item + 1);
+    uint64_t place = hp__work_place(r, heads->share, item + 1);
     if (hp__outcome_stops(&r->outcome, place))
         return;
     hp_status st =
@@ -174,7 +176,7 @@ static void attend(hp__run *r, const hp__heads *heads, size_t item)
 /* Threads that have no piece of their own help here. */
 static void attend_all(hp__run *r, const hp__heads *heads)
 {
-    size_t n = heads->piece->n * heads->attention->block->n_heads;
+    size_t n = heads->share.piece->n * heads->attention->block->n_heads;
 #pragma omp taskgroup
     for (size_t i = 0; i < n; i++) {
 #pragma omp task firstprivate(i)
@@ -183,17 +185,18 @@ static void attend_all(hp__run *r, const hp__heads *heads)
 }
 
 static hp_status run_attention(hp__run *r, const hp__attention *a,
-                               const hp__piece *p, hp__scratch *scratch,
+                               hp__share share, hp__scratch *scratch,
                                hp_error *err)
 {
     const hp_block *b = a->block;
-    hp__matrix x = hp__piece_hidden(r, p);
+    hp__matrix x = hp__share_hidden(r, share);
     if (a->width) {
-        hp__heads heads = {a, p, scratch->wide};
+        hp__heads heads = {a, share, scratch->wide};
         project(r, a, &x, scratch);
         attend_all(r, &heads);
     }
-    if (!a->o.weight || hp__outcome_stops(&r->outcome, hp__place(r, p, 0)))
+    if (!a->o.weight ||
+        hp__outcome_stops(&r->outcome, hp__work_place(r, share, 0)))
         return HP_OK;
     hp__matrix z = {scratch->wide, x.rows, (size_t)b->n_heads * b->head_dim,
                     a->width};
@@ -225,11 +228,11 @@ static void run_mlp_rows(const hp__run *r, const hp__matrix *x,
     part_output(r, x, &w->down, &up, &w->mlp_norm);
 }
 
-static hp_status run_mlp(const hp__run *r, const hp__piece *p,
+static hp_status run_mlp(const hp__run *r, hp__share share,
                          hp__scratch *scratch, hp_error *err)
 {
     const hp__layer_weights *w = &r->layer;
-    hp__matrix x = hp__piece_hidden(r, p), rows = x;
+    hp__matrix x = hp__share_hidden(r, share), rows = x;
     for (size_t i = 0; i < x.rows; i += HP__PIECE_ROWS) {
         rows.at = x.at + i * x.ld;
         rows.rows = x.rows - i < HP__PIECE_ROWS ? x.rows - i : HP__PIECE_ROWS;
@@ -239,14 +242,15 @@ static hp_status run_mlp(const hp__run *r, const hp__piece *p,
                        w->attention[w->n_blocks - 1].block->name, err);
 }
 
-void hp__forward(hp__run *r, const hp__piece *p, hp__scratch *scratch)
+void hp__forward(hp__run *r, hp__share share, hp__scratch *scratch)
 {
     hp_error err = {{0}, {0}, {0}};
     hp_status st = HP_OK;
-    uint64_t place = hp__place(r, p, 0);
+    uint64_t place = hp__work_place(r, share, 0);
     for (size_t i = 0; i < r->layer.n_blocks && !st; i++)
-        st = run_attention(r, &r->layer.attention[i], p, scratch, &err);
+        st = run_attention(r, &r->layer.attention[i], share, scratch, &err);
     if (!st && r->layer.has_mlp && !hp__outcome_stops(&r->outcome, place))
-        st = run_mlp(r, p, scratch, &err);
-    hp__outcome_add(&r->outcome, hp__place(r, p, UINT32_MAX), st, &err);
+        st = run_mlp(r, share, scratch, &err);
+    hp__outcome_add(&r->outcome, hp__work_place(r, share, UINT32_MAX), st,
+                    &err);
 }

@@ -101,10 +101,11 @@ static hp_seen part_of(const hp__run *r, size_t s, size_t first, size_t n)
                      .position = to > from ? (uint32_t)(from - start[s]) : 0};
 }
 
-static void show_logits(const decoder *d, const hp__piece *p, size_t row,
+static void show_logits(const decoder *d, hp__share share, size_t row,
                         size_t rows)
 {
     const hp__run *r = d->run;
+    const hp__piece *p = share.piece;
     size_t first = r->sequences->start[p->first] + row;
 #pragma omp parallel for num_threads(r->threads) schedule(dynamic)
     for (size_t s = p->first; s < p->first + p->n; s++) {
@@ -112,12 +113,19 @@ static void show_logits(const decoder *d, const hp__piece *p, size_t row,
         size_t at = r->sequences->start[s] + seen.position - first;
         if (!seen.n_query)
             continue;
+        seen.variant = share.variant;
         seen.logits = d->logits + at * vocab_of(d);
         r->observer->see(r->observer->payload, &seen);
     }
 }
 
-/* ---- a piece ---- */
+/* ---- a share ---- */
+
+/* Of the batch of `pieces`, in the order of the work. */
+static hp__share share_at(const hp__run *r, const hp__piece *pieces, size_t i)
+{
+    return (hp__share){&pieces[i / r->variants.n], i % r->variants.n};
+}
 
 /* f(x W + b), then its norm, in place of x. */
 static void transform(const decoder *d, const hp__matrix *x, float *room)
@@ -134,16 +142,18 @@ static void transform(const decoder *d, const hp__matrix *x, float *room)
         memcpy(x->at, room, x->rows * x->n * sizeof *room);
 }
 
-static void finish_piece(hp__run *r, const hp__piece *p, const hp__norm *norm,
+static void finish_share(hp__run *r, hp__share share, const hp__norm *norm,
                          const decoder *d, hp__scratch *scratch)
 {
-    hp__matrix x = hp__piece_hidden(r, p);
+    const hp__piece *p = share.piece;
+    hp__matrix x = hp__share_hidden(r, share);
     if (norm->kind != HP_NORM_NONE)
         r->kernels->norm(x.at, x.ld, &x, norm);
     size_t first = r->sequences->start[p->first];
     for (size_t s = p->first; s < p->first + p->n; s++) {
         hp_seen seen =
             part_of(r, s, r->sequences->start[s], hp__sequence_length(r, s));
+        seen.variant = share.variant;
         seen.hidden = x.at + (r->sequences->start[s] - first) * x.n;
         if (r->observer->wants & HP_SEE_HIDDEN)
             r->observer->see(r->observer->payload, &seen);
@@ -159,8 +169,8 @@ static void finish_pieces(hp__run *r, const hp__piece *pieces, size_t n,
     {
         unsigned saved = hp__denormals_off();
 #pragma omp for schedule(dynamic)
-        for (size_t i = 0; i < n; i++)
-            finish_piece(r, &pieces[i], norm, d,
+        for (size_t i = 0; i < n * r->variants.n; i++)
+            finish_share(r, share_at(r, pieces, i), norm, d,
                          &r->scratch[omp_get_thread_num()]);
         hp__denormals_restore(saved);
     }
@@ -201,17 +211,16 @@ static hp_status open_decoder(decoder *d, hp__run *r, float **at, hp_error *err)
     return st;
 }
 
-static hp_status decode_piece(const decoder *d, const hp__piece *p,
-                              hp_error *err)
+static hp_status decode_share(const decoder *d, hp__share share, hp_error *err)
 {
-    hp__matrix x = hp__piece_hidden(d->run, p), rows = x;
+    hp__matrix x = hp__share_hidden(d->run, share), rows = x;
     hp_status st = HP_OK;
     for (size_t i = 0; i < x.rows && !st; i += d->rows) {
         rows.at = x.at + i * x.ld;
         rows.rows = x.rows - i < d->rows ? x.rows - i : d->rows;
         st = decode(d, &rows, err);
         if (!st)
-            show_logits(d, p, i, rows.rows);
+            show_logits(d, share, i, rows.rows);
     }
     return st;
 }
@@ -228,8 +237,8 @@ hp_status hp__finish(hp__run *r, const hp__piece *pieces, size_t n,
         st = open_decoder(&d, r, &at, err);
     if (!st)
         finish_pieces(r, pieces, n, &norm, &d);
-    for (size_t i = 0; i < n && !st && d.map; i++)
-        st = decode_piece(&d, &pieces[i], err);
+    for (size_t i = 0; i < n * r->variants.n && !st && d.map; i++)
+        st = decode_share(&d, share_at(r, pieces, i), err);
     free(d.blocks);
     free(d.logits);
     return st;

@@ -117,6 +117,7 @@ size_t hp__batch_size(const hp__run *r, size_t first)
 {
     size_t budget = r->options->budget ? r->options->budget : DEFAULT_BUDGET;
     size_t most = budget / sizeof(float) / r->model->spec.width, rows = 0;
+    most /= r->variants.n;
     size_t i = first;
     for (; i < r->n_pieces; i++) {
         if (i > first && rows + r->pieces[i].rows > most)
@@ -197,9 +198,12 @@ static hp_status get_scratch(const hp__run *r, hp__scratch *s, hp_error *err)
 
 static hp_status get_memory(hp__run *r, hp_error *err)
 {
+    size_t rows;
+    if (!hp__mul(&rows, r->sizes.batch_rows, r->variants.n))
+        return hp_fail(err, HP_NOMEM, "out of memory (%zu variants)",
+                       r->variants.n);
     hp_status st =
-        hp__new(&r->hidden, r->sizes.batch_rows * r->model->spec.width,
-                sizeof(float), err);
+        hp__new(&r->hidden, rows, r->model->spec.width * sizeof(float), err);
     if (!st)
         st = get_layer_room(r, err);
     if (!st)
@@ -224,13 +228,16 @@ hp_status hp__run_prepare(hp__run *r, hp_error *err)
                        "out of memory: OpenBLAS's buffers do not fit in the "
                        "address space allowed");
     hp_status st = hp__new(&r->pieces, r->sequences->n, sizeof *r->pieces, err);
+    if (!st)
+        st = hp__variants_open(&r->variants, r->model, r->options->masks,
+                               r->options->n_variants, err);
     if (st)
         return st;
     cut(r);
     lay_out_batches(r);
     measure_rows(r);
     r->total = (uint64_t)r->sequences->start[r->sequences->n] *
-               r->model->spec.n_layers;
+               hp__variants_layers(&r->variants, r->model->spec.n_layers);
     st = get_memory(r, err);
     if (!st && hp__blas_room(r->threads) < r->threads)
         return hp_fail(err, HP_NOMEM,
@@ -253,5 +260,6 @@ void hp__run_release(hp__run *r)
     free(r->scratch);
     free(r->layer_room);
     free(r->hidden);
+    hp__variants_close(&r->variants);
     free(r->pieces);
 }

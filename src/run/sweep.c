@@ -1,12 +1,13 @@
 /*
- * The order of a sweep: batches, in them layers, in them pieces. Threads share
- * the pieces of a layer, and the heads of a piece where pieces run out; only
- * one layer's weights are in memory.
+ * The order of a sweep: batches, in them layers, in them pieces, in them
+ * variants. Threads share these, and the heads of a piece where pieces run
+ * out; only one layer's weights are in memory.
  */
 #include "nn/cpu.h"
 #include "run/prepare.h"
 
 #include <omp.h>
+#include <string.h>
 
 static void report(hp__run *r, const hp__piece *p)
 {
@@ -22,39 +23,54 @@ static void report(hp__run *r, const hp__piece *p)
     }
 }
 
-static void forward_piece(hp__run *r, const hp__piece *p)
+static void forward_share(hp__run *r, hp__share s)
 {
-    if (hp__outcome_stops(&r->outcome, hp__place(r, p, 0)))
+    if (hp__variant_begin(&r->variants, s.variant) > r->layer_index ||
+        hp__outcome_stops(&r->outcome, hp__work_place(r, s, 0)))
         return;
-    hp__forward(r, p, &r->scratch[omp_get_thread_num()]);
-    report(r, p);
+    hp__forward(r, s, &r->scratch[omp_get_thread_num()]);
+    report(r, s.piece);
 }
 
-static void embed_piece(hp__run *r, const hp__piece *p)
+/* A variant that goes its own way from this layer on takes a copy of the state
+ * it has shared so far. */
+static void part_share(hp__run *r, hp__share s)
 {
+    if (!s.variant ||
+        hp__variant_begin(&r->variants, s.variant) != r->layer_index)
+        return;
+    hp__share from = {s.piece, r->variants.at[s.variant].parent};
+    hp__matrix x = hp__share_hidden(r, from);
+    memcpy(hp__share_hidden(r, s).at, x.at, x.rows * x.n * sizeof *x.at);
+}
+
+static void embed_share(hp__run *r, hp__share s)
+{
+    if (s.variant)
+        return;
     unsigned thread = (unsigned)omp_get_thread_num();
     hp__reader reader = r->reader;
     hp_error err = {{0}, {0}, {0}};
     reader.threads = 1;
     reader.raw += thread * HP__RAW_BYTES;
-    if (!hp__outcome_stops(&r->outcome, hp__place(r, p, 0)))
-        hp__outcome_add(&r->outcome, hp__place(r, p, 0),
-                        hp__embed(r, p, &reader, &r->scratch[thread], &err),
+    if (!hp__outcome_stops(&r->outcome, hp__work_place(r, s, 0)))
+        hp__outcome_add(&r->outcome, hp__work_place(r, s, 0),
+                        hp__embed(r, s, &reader, &r->scratch[thread], &err),
                         &err);
 }
 
-/* Runs `work` on the pieces of a batch, on all threads. */
-static hp_status each_piece(hp__run *r,
-                            void (*work)(hp__run *, const hp__piece *),
+/* Runs `work` on all shares of a batch, on all threads. */
+static hp_status each_share(hp__run *r, void (*work)(hp__run *, hp__share),
                             const hp__piece *pieces, size_t n, hp_error *err)
 {
+    size_t n_variants = r->variants.n;
 #pragma omp parallel num_threads(r->threads)
     {
         unsigned saved = hp__denormals_off();
 #pragma omp single
-        for (size_t i = 0; i < n; i++) {
+        for (size_t i = 0; i < n * n_variants; i++) {
 #pragma omp task firstprivate(i)
-            work(r, &pieces[i]);
+            work(r, (hp__share){&pieces[i / n_variants], i % n_variants});
         }
         /* The barrier at the end of the single region runs all tasks. */
         hp__denormals_restore(saved);
@@ -67,19 +83,31 @@ static hp_status run_layer(hp__run *r, uint32_t i, const hp__piece *pieces,
 {
     int last = i + 1 == r->model->spec.n_layers;
     hp__extent extent = last ? r->extent : HP__WHOLE_LAYER;
+    r->layer_index = i;
     hp_status st =
         hp__layer_load(&r->layer, r->layer_room, &r->reader, i, extent, err);
-    return st ? st : each_piece(r, forward_piece, pieces, n, err);
+    if (!st)
+        st = each_share(r, part_share, pieces, n, err);
+    return st ? st : each_share(r, forward_share, pieces, n, err);
+}
+
+/* What is left of variants that share a state to the end is a copy of it. */
+static hp_status finish(hp__run *r, const hp__piece *pieces, size_t n,
+                        hp_error *err)
+{
+    r->layer_index = r->model->spec.n_layers;
+    hp_status st = each_share(r, part_share, pieces, n, err);
+    return st ? st : hp__finish(r, pieces, n, err);
 }
 
 static hp_status run_batch(hp__run *r, const hp__piece *pieces, size_t n,
                            hp_error *err)
 {
-    hp_status st = each_piece(r, embed_piece, pieces, n, err);
+    hp_status st = each_share(r, embed_share, pieces, n, err);
     for (uint32_t i = 0; i < r->model->spec.n_layers && !st; i++)
         st = run_layer(r, i, pieces, n, err);
     if (!st && r->extent == HP__WHOLE_LAYER)
-        st = hp__finish(r, pieces, n, err);
+        st = finish(r, pieces, n, err);
     return st;
 }
 

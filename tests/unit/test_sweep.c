@@ -71,6 +71,7 @@ static void close_bench(bench *b)
 
 typedef struct shown {
     const bench *b;
+    size_t variant; /* the one that is looked at */
     size_t rows, width, vocab;
     double *entropy; /* [heads, rows] */
     double *centre;  /* [heads, rows] mean key of the probabilities */
@@ -117,6 +118,8 @@ static void see_probs(shown *s, const hp_seen *seen, size_t row)
 static void see(void *payload, const hp_seen *seen)
 {
     shown *s = payload;
+    if (seen->variant != s->variant)
+        return;
     size_t row = s->b->start[seen->sequence] + seen->position;
     size_t n = seen->n_query;
     if (seen->probs)
@@ -138,10 +141,12 @@ static void see(void *payload, const hp_seen *seen)
     __atomic_fetch_add(&s->n_logits, seen->logits ? n : 0, __ATOMIC_RELAXED);
 }
 
-static shown run(bench *b, unsigned wants, const hp_run_options *like)
+static shown run_variant(bench *b, unsigned wants, const hp_run_options *like,
+                         size_t variant)
 {
     const hp_spec *spec = hp_model_spec(b->model);
     shown s = {.b = b,
+               .variant = variant,
                .rows = b->start[b->sequences.n],
                .width = spec->width,
                .vocab = spec->vocab};
@@ -155,6 +160,11 @@ static shown run(bench *b, unsigned wants, const hp_run_options *like)
     if (hp_run_sweep(b->model, &b->sequences, &o, &observer, &b->err))
         fail_msg("%s", b->err.message);
     return s;
+}
+
+static shown run(bench *b, unsigned wants, const hp_run_options *like)
+{
+    return run_variant(b, wants, like, 0);
 }
 
 static void release(shown *s)
@@ -198,7 +208,7 @@ static void assert_complete(const shown *s, unsigned wants)
 
 static void agree(bench *b, unsigned wants, const unsigned char *masked)
 {
-    hp_run_options o = {.masked = masked, .threads = 2};
+    hp_run_options o = {.masks = &masked, .n_variants = 1, .threads = 2};
     plain p = plain_forward(b->model, &b->sequences, masked);
     shown s = run(b, wants, &o);
     assert_complete(&s, wants);
@@ -396,6 +406,46 @@ static void threads_and_budget_change_no_bit(void **state)
     close_bench(&b);
 }
 
+/* Masks that part from each other in the first layer, in the second, or not at
+ * all; the order makes states pass through more than one variant. */
+static const unsigned char in_first[HEADS] = {0, 1},
+                           in_second[HEADS] = {[6] = 1},
+                           in_both[HEADS] = {0, 1, 0, 0, 1},
+                           elsewhere[HEADS] = {0, 1, 0, 0, 0, 1};
+static const unsigned char *const masks[] = {
+    in_both, NULL, in_second, in_first, elsewhere, NULL, in_both};
+#define N_MASKS (sizeof masks / sizeof *masks)
+
+static void check_variant(bench *b, unsigned wants, size_t variant)
+{
+    const hp_run_options together[] = {
+        {.masks = masks, .n_variants = N_MASKS, .threads = 1},
+        {.masks = masks, .n_variants = N_MASKS, .threads = 2, .budget = 1}};
+    const hp_run_options alone = {
+        .masks = &masks[variant], .n_variants = 1, .threads = 2};
+    shown want = run(b, wants, &alone);
+    for (size_t i = 0; i < 2; i++) {
+        shown got = run_variant(b, wants, &together[i], variant);
+        assert_complete(&got, wants);
+        assert_same_bits(&want, &got);
+        release(&got);
+    }
+    release(&want);
+}
+
+static void a_variant_is_what_it_would_be_alone(void **state)
+{
+    (void)state;
+    bench b;
+    open_bench(&b, FIXTURE_GPT2);
+    for (size_t i = 0; i < N_MASKS; i++) {
+        check_variant(&b, HP_SEE_ENTROPY, i);
+        check_variant(&b, HP_SEE_ENTROPY | HP_SEE_HIDDEN | HP_SEE_LOGITS, i);
+        agree(&b, HP_SEE_HIDDEN | HP_SEE_LOGITS, masks[i]);
+    }
+    close_bench(&b);
+}
+
 /* ---- refusals ---- */
 
 static void ignore(void *payload, const hp_seen *seen)
@@ -557,6 +607,24 @@ static void progress_counts_tokens_times_layers(void **state)
     close_bench(&b);
 }
 
+/* Of seven variants on two layers: one has both, the second and the third
+ * part from others in the first layer or the second. */
+static void layers_that_variants_share_count_once(void **state)
+{
+    (void)state;
+    bench b;
+    open_bench(&b, FIXTURE_GPT2);
+    steps s = {0};
+    hp_run_options o = {.backend = b.backend,
+                        .masks = masks,
+                        .n_variants = N_MASKS,
+                        .progress = {step, &s}};
+    assert_int_equal(try_run(&b, HP_SEE_ENTROPY, &o), HP_OK);
+    assert_int_equal(s.total, b.start[N_LONG] * (2 + 2 + 1 + 1 + 1 + 0 + 0));
+    assert_int_equal(s.done, s.total);
+    close_bench(&b);
+}
+
 static void a_step_can_end_the_sweep(void **state)
 {
     (void)state;
@@ -586,11 +654,13 @@ int main(void)
         cmocka_unit_test(masked_heads_give_nothing),
         cmocka_unit_test(equal_scores_give_the_logarithm_of_the_keys),
         cmocka_unit_test(threads_and_budget_change_no_bit),
+        cmocka_unit_test(a_variant_is_what_it_would_be_alone),
         cmocka_unit_test(bad_sequences_are_refused_by_number),
         cmocka_unit_test(a_request_that_cannot_be_met_is_refused),
         cmocka_unit_test(any_weight_that_is_not_finite_is_named),
         cmocka_unit_test(a_pass_out_of_range_names_the_block),
         cmocka_unit_test(progress_counts_tokens_times_layers),
+        cmocka_unit_test(layers_that_variants_share_count_once),
         cmocka_unit_test(a_step_can_end_the_sweep),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
