@@ -9,6 +9,7 @@
 #include "headprune/checkpoint.h"
 #include "headprune/document.h"
 #include "headprune/error.h"
+#include "headprune/eval.h"
 #include "headprune/heads.h"
 #include "headprune/model.h"
 #include "headprune/plan.h"

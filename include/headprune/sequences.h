@@ -12,6 +12,13 @@ typedef struct hp_sequences {
     size_t n;
 } hp_sequences;
 
+/* Tokens of a vocabulary that stand for no text. */
+typedef struct hp_special {
+    const int32_t *ids; /* [n] */
+    size_t n;
+    int32_t mask; /* what masked models read in place of a token; -1: none */
+} hp_special;
+
 /* Where sequences came from, as documents say it. */
 typedef struct hp_calibration_info {
     const char *source; /* a path, "standard input", "embedded:novels" */

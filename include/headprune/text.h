@@ -25,6 +25,9 @@ hp_status hp_tokenizer_open(hp_tokenizer **out, const char *path,
                             uint32_t vocab, hp_error *err);
 void hp_tokenizer_free(hp_tokenizer *t); /* NULL is fine */
 
+/* Special tokens of the tokenizer; borrowed. */
+const hp_special *hp_tokenizer_special(const hp_tokenizer *t);
+
 typedef struct hp_ids {
     int32_t *ids; /* [n], freed by the caller with free(); NULL: none */
     size_t n;
@@ -57,6 +60,8 @@ typedef struct hp_calibration_options {
     const char *tokens;      /* path of token ids instead of text; or NULL */
     size_t sequences;        /* windows at most; 0: 32, or all of `tokens` */
     size_t length;           /* tokens a window; 0: min(512, max_length) */
+    size_t stride;           /* tokens from one window to the next; 0: windows
+                                follow each other; not with `tokens` */
     size_t max_length;       /* the model's maximum */
     uint32_t vocab;          /* ids are below it */
     int no_special;          /* 1: the same windows of texts without the tokens
@@ -81,6 +86,10 @@ void hp_calibration_free(hp_calibration *c); /* NULL is fine */
 /* Borrowed until hp_calibration_free. */
 const hp_sequences *hp_calibration_sequences(const hp_calibration *c);
 const hp_calibration_info *hp_calibration_info_get(const hp_calibration *c);
+/* [sequences] leading tokens of each that are context only: those that the
+ * window before has already, and what the tokenizer puts in front. At least
+ * 1. */
+const size_t *hp_calibration_context(const hp_calibration *c);
 
 /*
  * All bytes of the files in `paths`, joined ("-": standard input; .gz
