@@ -109,18 +109,20 @@ static double *copy(const double *x, size_t n)
 /* ---- attention ---- */
 
 typedef struct projections {
+    const hp_block *block;
+    size_t window; /* 0: none */
     double *q, *k, *v;
 } projections;
 
 /* One query row: its entropy, its mean key, and z [head_dim]. */
-static double attend(double *z, double *centre, const hp_model *m,
-                     const hp_block *b, const projections *p, size_t head,
-                     const size_t at[3])
+static double attend(double *z, double *centre, const projections *p,
+                     size_t head, const size_t at[3])
 {
+    const hp_block *b = p->block;
     size_t first = at[0], row = at[1], end = at[2], dim = b->head_dim;
     size_t kv = head / (b->n_heads / b->n_kv_heads);
     size_t kv_width = b->n_kv_heads * dim, width = b->n_heads * dim;
-    size_t past = b->causal ? row + 1 : end, window = m->spec.window;
+    size_t past = b->causal ? row + 1 : end, window = p->window;
     if (window && row + 1 > window && row + 1 - window > first)
         first = row + 1 - window;
     double *e = numbers(past - first), most = -HUGE_VAL, sum = 0.0, h = 0.0;
@@ -148,9 +150,11 @@ static double attend(double *z, double *centre, const hp_model *m,
 static double *attention(plain *out, const hp_model *m, const hp_block *b,
                          const hp_sequences *s, const double *in)
 {
-    projections p = {apply(m, &b->q, in, out->rows),
-                     apply(m, &b->k, in, out->rows),
-                     apply(m, &b->v, in, out->rows)};
+    projections p = {.block = b,
+                     .window = m->spec.window,
+                     .q = apply(m, &b->q, in, out->rows),
+                     .k = apply(m, &b->k, in, out->rows),
+                     .v = apply(m, &b->v, in, out->rows)};
     size_t width = (size_t)b->n_heads * b->head_dim;
     double *z = numbers(out->rows * width);
     for (size_t i = 0; i < s->n; i++)
@@ -158,9 +162,8 @@ static double *attention(plain *out, const hp_model *m, const hp_block *b,
             for (size_t h = 0; h < b->n_heads; h++) {
                 const size_t at[3] = {s->start[i], row, s->start[i + 1]};
                 size_t slot = (b->first_head + h) * out->rows + row;
-                out->entropy[slot] =
-                    attend(z + row * width + h * b->head_dim,
-                           &out->centre[slot], m, b, &p, h, at);
+                out->entropy[slot] = attend(z + row * width + h * b->head_dim,
+                                            &out->centre[slot], &p, h, at);
             }
     free(p.q);
     free(p.k);
