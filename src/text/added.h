@@ -18,6 +18,7 @@ typedef struct hp__added_token {
     /* lstrip, rstrip: takes the white space on that side with it.
      * normalized: is looked for in normalised text. */
     int single_word, lstrip, rstrip, normalized;
+    int special; /* stands for no text */
 } hp__added_token;
 
 typedef struct hp__added {

@@ -21,6 +21,8 @@ struct hp_calibration {
     hp__sha256 sum;
     hp_sequences sequences;
     hp_calibration_info info;
+    size_t before, overlap; /* ids of a window that are not new text */
+    const size_t *context;
 };
 
 static const char *source_name(const char *path)
@@ -69,6 +71,19 @@ static hp_status window_length(size_t *out, const hp_calibration_options *o,
                        "tokens",
                        length, around);
     *out = length;
+    return HP_OK;
+}
+
+/* A stride is of whole windows, so the ids around a text count as context. */
+static hp_status window_overlap(size_t *out, const hp_calibration_options *o,
+                                size_t length, size_t around, hp_error *err)
+{
+    size_t body = length - around;
+    if (o->stride > length)
+        return hp_fail(err, HP_INVALID,
+                       "a stride of %zu tokens is longer than windows of %zu",
+                       o->stride, length);
+    *out = o->stride && o->stride < body ? body - o->stride : 0;
     return HP_OK;
 }
 
@@ -126,6 +141,8 @@ static hp_status read_texts(hp_calibration *c, const hp_tokenizer *t,
                               .n_after = t->n_after};
     size_t around = rules.n_before + rules.n_after;
     hp_status st = window_length(&rules.length, o, around, err);
+    if (!st)
+        st = window_overlap(&rules.overlap, o, rules.length, around, err);
     if (st)
         return st;
     if (!hp__mul(&want, rules.most, rules.length - around))
@@ -134,6 +151,8 @@ static hp_status read_texts(hp_calibration *c, const hp_tokenizer *t,
         rules.length -= around;
         rules.n_before = rules.n_after = 0;
     }
+    c->before = rules.n_before;
+    c->overlap = rules.overlap;
     st = add_texts(&ids, c, t, o, want, err);
     size_t n = ids.len / sizeof(int32_t);
     if (!st && !n) {
@@ -156,6 +175,19 @@ static size_t count_ids(const int32_t *ids, size_t n, int32_t wanted)
     return count;
 }
 
+static hp_status fill_context(hp_calibration *c, hp_error *err)
+{
+    size_t *context = NULL;
+    hp_status st =
+        hp__arena_alloc(&context, &c->arena, c->rows.n, sizeof *context, err);
+    for (size_t i = 0; i < c->rows.n && !st; i++) {
+        size_t known = c->before + (i ? c->overlap : 0);
+        context[i] = known ? known : 1;
+    }
+    c->context = context;
+    return st;
+}
+
 static hp_status finish(hp_calibration *c, hp_error *err)
 {
     const hp__token_rows *r = &c->rows;
@@ -167,6 +199,8 @@ static hp_status finish(hp_calibration *c, hp_error *err)
         hp__arena_alloc(&start, &c->arena, r->n + 1, sizeof *start, err);
     if (!st)
         st = hp__arena_alloc(&hex, &c->arena, 65, 1, err);
+    if (!st)
+        st = fill_context(c, err);
     if (st)
         return st;
     memcpy(start + 1, r->ends.data, r->n * sizeof *start);
@@ -189,6 +223,10 @@ hp_status hp_calibration_open(hp_calibration **out, const hp_tokenizer *t,
     *out = NULL;
     if (!t && !o->tokens)
         return hp_fail(err, HP_INVALID, "calibration text without a tokenizer");
+    if (o->tokens && o->stride)
+        return hp_fail(err, HP_INVALID,
+                       "a stride is of text, and lines of token ids are used "
+                       "as they are");
     hp_status st = hp__new(&c, 1, sizeof *c, err);
     if (st)
         return st;
@@ -219,6 +257,11 @@ void hp_calibration_free(hp_calibration *c)
 const hp_sequences *hp_calibration_sequences(const hp_calibration *c)
 {
     return &c->sequences;
+}
+
+const size_t *hp_calibration_context(const hp_calibration *c)
+{
+    return c->context;
 }
 
 const hp_calibration_info *hp_calibration_info_get(const hp_calibration *c)

@@ -32,10 +32,11 @@ hp_status hp__token_rows_parse(hp__token_rows *out, const char *text,
                                size_t len, const hp__line_rules *rules,
                                hp_error *err);
 
-/* Consecutive windows of `length` ids, `before` and `after` included, at most
- * `most`; a last one shorter than half of it only when it is the only one. */
+/* Windows of `length` ids, `before` and `after` included, at most `most`, each
+ * `overlap` ids of the text into the one before; a last one shorter than half
+ * of it only when it is the only one. */
 typedef struct hp__window_rules {
-    size_t most, length;
+    size_t most, length, overlap;
     const int32_t *before, *after;
     size_t n_before, n_after;
 } hp__window_rules;

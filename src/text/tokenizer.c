@@ -156,6 +156,11 @@ hp_status hp__tokenizer_parse(hp_tokenizer **out, const char *json, size_t len,
     return finish(out, t, st);
 }
 
+const hp_special *hp_tokenizer_special(const hp_tokenizer *t)
+{
+    return &t->special;
+}
+
 void hp_tokenizer_free(hp_tokenizer *t)
 {
     if (!t)

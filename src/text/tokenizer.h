@@ -25,6 +25,7 @@ struct hp_tokenizer {
     hp__subword subword;
     int32_t *before, *after; /* put around a text */
     size_t n_before, n_after;
+    hp_special special;
     size_t chunk; /* text goes through in pieces of this many bytes; 0: whole */
 };
 
@@ -61,7 +62,8 @@ hp_status hp__tokenizer_read_wordpiece(hp_tokenizer *t, const char *path,
 HP_CHECKED
 hp_status hp__tokenizer_read_vocab(hp_tokenizer *t, const hp__node *object,
                                    size_t more, uint32_t limit, hp_error *err);
-/* Sorts added tokens into those for raw and those for normalised text. */
+/* Sorts added tokens into those for raw and those for normalised text, and
+ * takes note of the special ones. */
 HP_CHECKED
 hp_status hp__tokenizer_index_added(hp_tokenizer *t,
                                     const hp__added_token *tokens, size_t n,

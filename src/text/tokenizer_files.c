@@ -113,6 +113,7 @@ static hp_status add_specials(hp_tokenizer *t, const char *const *names,
             .len = len,
             .id = id,
             .lstrip = strcmp(*names, "<mask>") == 0,
+            .special = 1,
         };
     }
     return hp__tokenizer_index_added(t, tokens, n, err);

@@ -45,6 +45,8 @@ static hp_status read_added_token(hp__added_token *out, double *id,
         st = hp__node_find_bool(&out->rstrip, node, "rstrip", err);
     if (!st)
         st = hp__node_find_bool(&out->normalized, node, "normalized", err);
+    if (!st)
+        st = hp__node_find_bool(&out->special, node, "special", err);
     if (st)
         return st;
     out->text = text;
@@ -119,6 +121,30 @@ static hp_status place_added(hp__added_token **next, hp_tokenizer *t,
     return st;
 }
 
+static int is_mask(const hp__added_token *t)
+{
+    static const char *const names[] = {"[MASK]", "<mask>"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (t->len == strlen(names[i]) && !memcmp(t->text, names[i], t->len))
+            return 1;
+    return 0;
+}
+
+static hp_status note_special(hp_tokenizer *t, const hp__added_token *tokens,
+                              size_t n, hp_error *err)
+{
+    int32_t *ids = NULL;
+    hp_status st = hp__arena_alloc(&ids, &t->arena, n, sizeof *ids, err);
+    t->special = (hp_special){.ids = ids, .mask = -1};
+    for (size_t i = 0; i < n && !st; i++) {
+        if (tokens[i].special)
+            ids[t->special.n++] = tokens[i].id;
+        if (is_mask(&tokens[i]))
+            t->special.mask = tokens[i].id;
+    }
+    return st;
+}
+
 hp_status hp__tokenizer_index_added(hp_tokenizer *t,
                                     const hp__added_token *tokens, size_t n,
                                     hp_error *err)
@@ -135,7 +161,7 @@ hp_status hp__tokenizer_index_added(hp_tokenizer *t,
         return st;
     hp__added_index(&t->raw, raw, (size_t)(raw_end - raw));
     hp__added_index(&t->normal, normal, (size_t)(normal_end - normal));
-    return HP_OK;
+    return note_special(t, tokens, n, err);
 }
 
 /* ---- models ---- */

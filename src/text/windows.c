@@ -24,8 +24,10 @@ void hp__token_rows_cut(hp__token_rows *out, const int32_t *ids, size_t n,
                         const hp__window_rules *rules)
 {
     size_t around = rules->n_before + rules->n_after;
-    size_t body = rules->length - around;
-    for (size_t at = 0; at < n && out->n < rules->most; at += body) {
+    size_t body = rules->length - around, step = body - rules->overlap;
+    for (size_t at = 0; at < n && out->n < rules->most; at += step) {
+        if (out->n && n - at <= rules->overlap) /* nothing new */
+            break;
         size_t take = n - at < body ? n - at : body;
         /* Counted with the ids around it, as its length is. */
         if (out->n && 2 * (take + around) < rules->length)

@@ -170,6 +170,97 @@ static void windows_follow_the_text_without_gaps(void **state)
     free(ids);
 }
 
+/* ---- windows that overlap ---- */
+
+typedef struct sliding {
+    const hp_tokenizer *t;
+    const char *text;
+    size_t length, stride;
+    const char *want; /* "length/context ..." */
+} sliding;
+
+static void assert_sliding(setup *s, const sliding *row)
+{
+    char got[256] = "";
+    hp_calibration *c = NULL;
+    char *path = put(s, "text.txt", row->text);
+    hp_calibration_options o = {.data = (const char *const *)&path,
+                                .n_data = 1,
+                                .length = row->length,
+                                .stride = row->stride,
+                                .sequences = SIZE_MAX,
+                                .max_length = 100,
+                                .vocab = 1000};
+    assert_int_equal(hp_calibration_open(&c, row->t, &o, &s->err), HP_OK);
+    for (size_t i = 0; i < hp_calibration_sequences(c)->n; i++)
+        snprintf(got + strlen(got), sizeof got - strlen(got), "%s%zu/%zu",
+                 i ? " " : "", length_of(c, i), hp_calibration_context(c)[i]);
+    assert_string_equal(got, row->want);
+    hp_calibration_free(c);
+    free(path);
+}
+
+/* Ten tokens: "2" and the line end by turns; BERT's are of the text alone. */
+static void a_stride_slides_the_window(void **state)
+{
+    setup *s = *state;
+    const char *ten = "2\n2\n2\n2\n2\n";
+    const sliding rows[] = {
+        {s->gpt2, ten, 4, 0, "4/1 4/1 2/1"},
+        {s->gpt2, ten, 4, 4, "4/1 4/1 2/1"},
+        {s->gpt2, ten, 4, 2, "4/1 4/2 4/2 4/2"},
+        {s->gpt2, ten, 4, 1, "4/1 4/3 4/3 4/3 4/3 4/3 4/3"},
+        {s->gpt2, ten, 4, 3, "4/1 4/1 4/1"},
+        {s->gpt2, ten, 8, 4, "8/1 6/4"},
+        {s->gpt2, ten, 20, 5, "10/1"},
+        {s->bert, "2 2 2 2 2 2", 6, 2, "6/1 6/3"},
+        {s->bert, "2 2 2 2 2 2", 6, 6, "6/1 4/1"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        assert_sliding(s, &rows[i]);
+}
+
+static void overlapping_windows_hold_the_text_again(void **state)
+{
+    setup *s = *state;
+    hp_calibration *c = NULL;
+    char *path = put(s, "text.txt", "2 3 4 2 3");
+    hp_calibration_options o = {.data = (const char *const *)&path,
+                                .n_data = 1,
+                                .length = 6,
+                                .stride = 2,
+                                .max_length = 100,
+                                .vocab = 1000};
+    assert_int_equal(hp_calibration_open(&c, s->bert, &o, &s->err), HP_OK);
+    const hp_sequences *q = hp_calibration_sequences(c);
+    assert_int_equal(q->n, 2);
+    assert_memory_equal(q->ids + 3, q->ids + q->start[1] + 1,
+                        2 * sizeof *q->ids);
+    assert_int_equal(q->ids[3], FOUR);
+    hp_calibration_free(c);
+    free(path);
+}
+
+static void a_stride_that_cannot_be_is_refused(void **state)
+{
+    setup *s = *state;
+    hp_calibration *c = NULL;
+    char *path = put(s, "text.txt", "2 3");
+    hp_calibration_options o = {.data = (const char *const *)&path,
+                                .n_data = 1,
+                                .length = 8,
+                                .stride = 9,
+                                .max_length = 100,
+                                .vocab = 1000};
+    assert_int_equal(hp_calibration_open(&c, s->bert, &o, &s->err), HP_INVALID);
+    assert_string_equal(s->err.message,
+                        "a stride of 9 tokens is longer than windows of 8");
+    o.tokens = path;
+    assert_int_equal(hp_calibration_open(&c, NULL, &o, &s->err), HP_INVALID);
+    assert_non_null(strstr(s->err.message, "a stride is of text"));
+    free(path);
+}
+
 static void texts_are_joined_as_ids_in_order(void **state)
 {
     setup *s = *state;
@@ -481,6 +572,9 @@ int main(void)
         cmocka_unit_test(words_outside_the_vocabulary_are_counted),
         cmocka_unit_test(special_tokens_count_as_part_of_a_window),
         cmocka_unit_test(windows_follow_the_text_without_gaps),
+        cmocka_unit_test(a_stride_slides_the_window),
+        cmocka_unit_test(overlapping_windows_hold_the_text_again),
+        cmocka_unit_test(a_stride_that_cannot_be_is_refused),
         cmocka_unit_test(texts_are_joined_as_ids_in_order),
         cmocka_unit_test(the_embedded_sample_is_the_default),
         cmocka_unit_test(the_embedded_sample_is_the_file_in_the_sources),

@@ -654,6 +654,39 @@ static void tokenizer_json_comes_before_the_older_files(void **state)
     assert_folder_encodes("", "ab", "3");
 }
 
+/* "mask: special ids", in the order of the file. */
+static void assert_special(const char *path, const char *want)
+{
+    char got[256] = "";
+    hp_tokenizer *t = NULL;
+    hp_error err = {0};
+    if (hp_tokenizer_open(&t, path, 100000, &err))
+        fail_msg("%s", err.message);
+    const hp_special *special = hp_tokenizer_special(t);
+    snprintf(got, sizeof got, "%d:", (int)special->mask);
+    for (size_t i = 0; i < special->n && strlen(got) < 200; i++)
+        snprintf(got + strlen(got), sizeof got - strlen(got), " %d",
+                 (int)special->ids[i]);
+    assert_string_equal(got, want);
+    hp_tokenizer_free(t);
+}
+
+static void special_tokens_and_the_mask_are_known(void **state)
+{
+    (void)state;
+    static const char *const rows[][2] = {
+        {"models/reaction-bert/vocab.txt", "14: 0 11 12 13 14"},
+        {"tests/golden/tokenizers/bert-cased/vocab.txt", "4: 0 1 2 3 4"},
+        {"tests/golden/tokenizers/bert-cased", "4: 0 1 2 3 4"},
+        {"tests/golden/tokenizers/roberta", "900: 0 1 2 3 900"},
+        {"tests/golden/tokenizers/roberta/vocab.json", "-1: 0 2 1 3"},
+        {"tests/golden/tokenizers/gpt2", "-1: 900"},
+        {"tests/golden/tokenizers/llama3", "-1: 920 921 922"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        assert_special(rows[i][0], rows[i][1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -681,6 +714,7 @@ int main(void)
         cmocka_unit_test(tokenizer_config_says_how_vocab_txt_cleans),
         cmocka_unit_test(bad_vocab_txt_is_refused),
         cmocka_unit_test(tokenizer_json_comes_before_the_older_files),
+        cmocka_unit_test(special_tokens_and_the_mask_are_known),
     };
     return cmocka_run_group_tests_name("tokenizer files", tests, start, stop);
 }
