@@ -115,7 +115,7 @@ static void doubles_are_the_shortest_that_reads_back(void **state)
         {5e-324, "5e-324"},
         {DBL_MAX, "1.7976931348623157e+308"},
         {9007199254740993.0, "9007199254740992"},
-        {NAN, "null"},
+        {(double)NAN, "null"},
         {-HUGE_VAL, "null"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
