@@ -1,6 +1,7 @@
 #ifndef HEADPRUNE_DOCUMENT_H
 #define HEADPRUNE_DOCUMENT_H
 
+#include "headprune/attention.h"
 #include "headprune/rewrite.h"
 
 /*
@@ -33,6 +34,12 @@ typedef struct hp_report {
 } hp_report;
 HP_CHECKED
 hp_status hp_document_report(char **out, const hp_report *r, hp_error *err);
+
+/* headprune.attention/1: the heads of `mask` [heads] (NULL: all), and the
+ * matrix when there is one. */
+HP_CHECKED
+hp_status hp_document_attention(char **out, const hp_attention *a,
+                                const unsigned char *mask, hp_error *err);
 
 /*
  * Reads a scores document (hp_document_read_plan: a plan or a report) from a

@@ -5,6 +5,7 @@
  * libheadprune in one include. The order is the data flow; each header needs
  * only those before it.
  */
+#include "headprune/attention.h"
 #include "headprune/backend.h"
 #include "headprune/checkpoint.h"
 #include "headprune/document.h"

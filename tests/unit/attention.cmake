@@ -1,0 +1,2 @@
+hp_unit(attention)
+target_link_libraries(test_attention PRIVATE fixture)
