@@ -1,15 +1,7 @@
 /* A random order, the same on every machine: the baseline that any method has
  * to beat. The score of a head is its place in the shuffled order. */
+#include "base/random_bits.h"
 #include "score/scorer.h"
-
-/* SplitMix64 (Steele, Lea, Flood 2014). */
-static uint64_t next(uint64_t *state)
-{
-    uint64_t z = *state += 0x9e3779b97f4a7c15U;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9U;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebU;
-    return z ^ (z >> 31);
-}
 
 /* 0 .. n - 1, each as likely: draws past the last multiple of n are repeated.
  */
@@ -17,7 +9,7 @@ static uint64_t below(uint64_t *state, uint64_t n)
 {
     uint64_t last = UINT64_MAX - (UINT64_MAX % n + 1) % n, draw;
     do
-        draw = next(state);
+        draw = hp__random_next(state);
     while (draw > last);
     return draw % n;
 }
