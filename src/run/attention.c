@@ -10,8 +10,10 @@
 #include <string.h>
 
 typedef struct head {
-    float *q, *k, *v; /* [tokens, head_dim], ld apart */
-    size_t ld, tokens, dim;
+    float *q;           /* [tokens, head_dim], ld apart */
+    const float *k, *v; /* [past + tokens, head_dim], ld_keys apart */
+    size_t ld, ld_keys, tokens, dim;
+    size_t past;   /* keys before that of the first query */
     size_t window; /* keys that a query sees at most */
     int causal, masked;
 } head;
@@ -23,12 +25,13 @@ typedef struct band {
 
 static size_t first_key(const head *h, size_t query)
 {
-    return query + 1 > h->window ? query + 1 - h->window : 0;
+    size_t seen = h->past + query + 1;
+    return seen > h->window ? seen - h->window : 0;
 }
 
 static size_t past_key(const head *h, size_t query)
 {
-    return h->causal ? query + 1 : h->tokens;
+    return h->past + (h->causal ? query + 1 : h->tokens);
 }
 
 static band band_at(const head *h, size_t first)
@@ -53,8 +56,8 @@ static void score(const hp__run *r, const head *h, const band *b, float *scores)
                      .k = h->dim,
                      .a = h->q + b->first * h->ld,
                      .lda = h->ld,
-                     .b = h->k + b->low * h->ld,
-                     .ldb = h->ld,
+                     .b = h->k + b->low * h->ld_keys,
+                     .ldb = h->ld_keys,
                      .b_rows_are_outputs = 1,
                      .ldc = score_stride(b)};
     p.c = scores;
@@ -86,8 +89,8 @@ static void weigh_values(const hp__run *r, const head *h, const band *b,
                      .k = b->high - b->low,
                      .a = weights,
                      .lda = score_stride(b),
-                     .b = h->v + b->low * h->ld,
-                     .ldb = h->ld,
+                     .b = h->v + b->low * h->ld_keys,
+                     .ldb = h->ld_keys,
                      .c = h->q + b->first * h->ld,
                      .ldc = h->ld};
     r->blas->multiply(r->blas, &p);
@@ -108,7 +111,8 @@ static hp_seen seen_of(const hp__run *r, const hp_block *block, uint32_t number,
     size_t n = hp__sequence_length(r, sequence);
     return (hp_seen){.sequence = (uint32_t)sequence,
                      .n_query = (uint32_t)n,
-                     .n_key = (uint32_t)n,
+                     .position = (uint32_t)hp__past(r),
+                     .n_key = (uint32_t)(hp__past(r) + n),
                      .block = block,
                      .head = number};
 }
@@ -121,7 +125,8 @@ static hp_status check_band(const band *b, const hp__scratch *s,
             return hp_fail(err, HP_FORMAT,
                            "block '%s', head %u: attention leaves the range "
                            "of single precision (sequence %u, position %zu)",
-                           seen->block->name, seen->head, seen->sequence, i);
+                           seen->block->name, seen->head, seen->sequence,
+                           seen->position + i);
     return HP_OK;
 }
 
@@ -147,7 +152,7 @@ static void show_probs(const hp__run *r, const band *b, const hp__scratch *s,
         r->kernels->scale(row + b->low, n, inverse[i]);
     }
     seen.n_query = (uint32_t)b->rows;
-    seen.position = (uint32_t)b->first;
+    seen.position += (uint32_t)b->first;
     seen.probs = s->probs;
     show(r, seen, seen.variant);
 }
@@ -160,14 +165,21 @@ static head head_of(const hp__run *r, const hp__heads *heads, float *rows,
     size_t dim = b->head_dim, shared = number / (b->n_heads / b->n_kv_heads);
     const unsigned char *mask = r->variants.at[heads->share.variant].mask;
     uint32_t window = r->model->spec.window;
-    float *keys = rows + b->n_heads * dim;
+    const float *keys = rows + b->n_heads * dim;
+    size_t ld_keys = a->width, past = hp__past(r);
+    if (r->cache) {
+        keys = r->cache->rows[b - r->model->blocks];
+        ld_keys = 2 * (size_t)b->n_kv_heads * dim;
+    }
     return (head){.q = rows + number * dim,
                   .k = keys + shared * dim,
                   .v = keys + (b->n_kv_heads + shared) * dim,
                   .ld = a->width,
+                  .ld_keys = ld_keys,
                   .tokens = tokens,
                   .dim = dim,
-                  .window = window ? window : tokens,
+                  .past = past,
+                  .window = window ? window : past + tokens,
                   .causal = b->causal,
                   .masked = mask && mask[b->first_head + number]};
 }

@@ -40,6 +40,13 @@ typedef struct hp__sizes {
     size_t qkv, ffn;   /* floats of a row in hp__scratch.wide */
 } hp__sizes;
 
+/* Keys and values of a sequence that is computed a few tokens at a time. */
+typedef struct hp__cache {
+    float **rows; /* [blocks of the model][room, keys and values of a token] */
+    size_t room;  /* tokens that fit */
+    size_t past;  /* tokens before those of this call */
+} hp__cache;
+
 typedef struct hp__run {
     const hp_model *model;
     const hp_sequences *sequences;
@@ -59,6 +66,7 @@ typedef struct hp__run {
     hp__layer_weights layer;
     uint32_t layer_index;
     hp__extent extent; /* of the layer */
+    hp__cache *cache;  /* NULL: every sequence begins here */
     hp__outcome outcome;
     uint64_t done, total; /* tokens x layers */
 } hp__run;
@@ -77,6 +85,8 @@ typedef struct hp__heads {
 } hp__heads;
 
 size_t hp__sequence_length(const hp__run *r, size_t sequence);
+/* Tokens before the first one of every sequence: those in the cache. */
+size_t hp__past(const hp__run *r);
 /* [rows of the piece, D] */
 hp__matrix hp__share_hidden(const hp__run *r, hp__share s);
 /* C [x.rows, n_out] = x W, without the bias; `add`: to what is in C. */

@@ -13,6 +13,11 @@ size_t hp__sequence_length(const hp__run *r, size_t sequence)
     return r->sequences->start[sequence + 1] - r->sequences->start[sequence];
 }
 
+size_t hp__past(const hp__run *r)
+{
+    return r->cache ? r->cache->past : 0;
+}
+
 hp__matrix hp__share_hidden(const hp__run *r, hp__share s)
 {
     size_t d = r->model->spec.width;
@@ -58,7 +63,7 @@ static hp_status add_positions(const hp__run *r, size_t tokens, float *x,
 {
     const hp_spec *s = &r->model->spec;
     hp__band band = table_rows(r->model->embedding.position, s->width,
-                               s->position_offset, tokens);
+                               s->position_offset + hp__past(r), tokens);
     hp_status st = hp__read_band(room, reader, &band, err);
     hp__matrix all = {.rows = 1, .n = tokens * s->width};
     all.at = x;
@@ -184,6 +189,18 @@ static void attend_all(hp__run *r, const hp__heads *heads)
     }
 }
 
+/* Keys and values of these tokens, for these and for later ones. */
+static void remember(const hp__run *r, const hp__attention *a, const float *qkv,
+                     size_t tokens)
+{
+    const hp_block *b = a->block;
+    size_t queries = (size_t)b->n_heads * b->head_dim;
+    size_t n = 2 * (size_t)b->n_kv_heads * b->head_dim;
+    float *to = r->cache->rows[b - r->model->blocks] + r->cache->past * n;
+    for (size_t i = 0; i < tokens; i++)
+        memcpy(to + i * n, qkv + i * a->width + queries, n * sizeof *to);
+}
+
 static hp_status run_attention(hp__run *r, const hp__attention *a,
                                hp__share share, hp__scratch *scratch,
                                hp_error *err)
@@ -193,6 +210,8 @@ static hp_status run_attention(hp__run *r, const hp__attention *a,
     if (a->width) {
         hp__heads heads = {a, share, scratch->wide};
         project(r, a, &x, scratch);
+        if (r->cache)
+            remember(r, a, scratch->wide, x.rows);
         attend_all(r, &heads);
     }
     if (!a->o.weight ||

@@ -4,9 +4,9 @@
  * at a time, all threads sharing the vocabulary, and its matrix is streamed
  * through small blocks.
  */
+#include "run/logits.h"
 #include "base/arena.h"
 #include "nn/cpu.h"
-#include "run/engine.h"
 
 #include <omp.h>
 #include <stdlib.h>
@@ -15,44 +15,48 @@
 #define LOGIT_BYTES ((size_t)32 << 20) /* of one run of rows */
 #define BLOCK_BYTES ((size_t)8 << 20)  /* of decoder weights, per thread */
 
-typedef struct decoder {
-    hp__run *run;
-    const hp_linear *map;
-    const float *bias;    /* [vocab] or NULL */
-    size_t rows, outputs; /* of a run; of a block */
-    float *logits;        /* [rows, vocab] */
-    float *blocks;        /* [threads][outputs, D] */
-    hp__norm transform_norm;
-    hp__map transform; /* weight NULL: none */
-} decoder;
-
-static size_t vocab_of(const decoder *d)
+static size_t vocab_of(const hp__decoder *d)
 {
     return (size_t)d->map->count;
 }
 
 /* ---- one run of rows ---- */
 
-static hp_status decode_block(const decoder *d, const hp__matrix *x, size_t i,
-                              hp_error *err)
+/* Outputs first .. first + n, from memory or from the file. */
+static hp_status get_weights(hp__map *out, const hp__decoder *d, size_t first,
+                             size_t n, size_t width, hp_error *err)
 {
     hp__run *r = d->run;
     unsigned thread = (unsigned)omp_get_thread_num();
-    size_t first = i * d->outputs, left = vocab_of(d) - first;
-    size_t n = left < d->outputs ? left : d->outputs;
+    *out = (hp__map){.n_in = width,
+                     .n_out = n,
+                     .ld = d->map->out_axis ? n : width,
+                     .rows_are_outputs = !d->map->out_axis};
+    if (d->held) {
+        out->ld = d->held->ld;
+        out->weight =
+            d->held->weight + (d->map->out_axis ? first : first * width);
+        return HP_OK;
+    }
     hp__reader reader = r->reader;
     reader.threads = 1;
     reader.raw += thread * HP__RAW_BYTES;
-    float *weights = d->blocks + thread * d->outputs * x->n;
+    float *weights = d->blocks + thread * d->outputs * width;
     hp__band band = hp__band_outputs(d->map, first, n);
-    hp_status st = hp__read_band(weights, &reader, &band, err);
+    out->weight = weights;
+    return hp__read_band(weights, &reader, &band, err);
+}
+
+static hp_status decode_block(const hp__decoder *d, const hp__matrix *x,
+                              size_t i, hp_error *err)
+{
+    const hp__run *r = d->run;
+    size_t first = i * d->outputs, left = vocab_of(d) - first;
+    size_t n = left < d->outputs ? left : d->outputs;
+    hp__map map;
+    hp_status st = get_weights(&map, d, first, n, x->n, err);
     if (st)
         return st;
-    hp__map map = {.weight = weights,
-                   .n_in = x->n,
-                   .n_out = n,
-                   .ld = d->map->out_axis ? n : x->n,
-                   .rows_are_outputs = !d->map->out_axis};
     hp__matrix out = {d->logits + first, x->rows, n, vocab_of(d)};
     hp__map_apply(out.at, out.ld, r, &map, x, 0);
     if (d->bias)
@@ -62,7 +66,8 @@ static hp_status decode_block(const decoder *d, const hp__matrix *x, size_t i,
     return HP_OK;
 }
 
-static hp_status decode(const decoder *d, const hp__matrix *x, hp_error *err)
+hp_status hp__decoder_run(const hp__decoder *d, const hp__matrix *x,
+                          hp_error *err)
 {
     hp__run *r = d->run;
     size_t n = (vocab_of(d) + d->outputs - 1) / d->outputs;
@@ -101,7 +106,7 @@ static hp_seen part_of(const hp__run *r, size_t s, size_t first, size_t n)
                      .position = to > from ? (uint32_t)(from - start[s]) : 0};
 }
 
-static void show_logits(const decoder *d, hp__share share, size_t row,
+static void show_logits(const hp__decoder *d, hp__share share, size_t row,
                         size_t rows)
 {
     const hp__run *r = d->run;
@@ -128,7 +133,8 @@ static hp__share share_at(const hp__run *r, const hp__piece *pieces, size_t i)
 }
 
 /* f(x W + b), then its norm, in place of x. */
-static void transform(const decoder *d, const hp__matrix *x, float *room)
+void hp__decoder_transform(const hp__decoder *d, const hp__matrix *x,
+                           float *room)
 {
     const hp__run *r = d->run;
     hp__matrix out = {room, x->rows, x->n, x->n};
@@ -143,7 +149,7 @@ static void transform(const decoder *d, const hp__matrix *x, float *room)
 }
 
 static void finish_share(hp__run *r, hp__share share, const hp__norm *norm,
-                         const decoder *d, hp__scratch *scratch)
+                         const hp__decoder *d, hp__scratch *scratch)
 {
     const hp__piece *p = share.piece;
     hp__matrix x = hp__share_hidden(r, share);
@@ -159,11 +165,11 @@ static void finish_share(hp__run *r, hp__share share, const hp__norm *norm,
             r->observer->see(r->observer->payload, &seen);
     }
     if (d->map)
-        transform(d, &x, scratch->normed);
+        hp__decoder_transform(d, &x, scratch->normed);
 }
 
 static void finish_pieces(hp__run *r, const hp__piece *pieces, size_t n,
-                          const hp__norm *norm, const decoder *d)
+                          const hp__norm *norm, const hp__decoder *d)
 {
 #pragma omp parallel num_threads(r->threads)
     {
@@ -184,19 +190,28 @@ static size_t at_least(size_t n, size_t least)
 }
 
 /* Sizes depend on the model alone: the cut must not change a result. */
-static hp_status open_decoder(decoder *d, hp__run *r, float **at, hp_error *err)
+static void measure(hp__decoder *d, const hp__run *r)
 {
-    const hp__output_head *o = &r->model->output;
-    size_t width = r->model->spec.width, vocab = (size_t)o->decoder.count;
-    d->map = &o->decoder;
-    d->rows = at_least(LOGIT_BYTES / sizeof(float) / vocab, 1);
+    size_t width = r->model->spec.width, vocab = vocab_of(d);
+    if (!d->rows)
+        d->rows = at_least(LOGIT_BYTES / sizeof(float) / vocab, 1);
     if (d->rows > HP__PIECE_ROWS)
         d->rows = HP__PIECE_ROWS;
     d->outputs = at_least(BLOCK_BYTES / sizeof(float) / width / 64 * 64, 64);
     if (d->outputs > vocab)
         d->outputs = vocab;
+}
+
+hp_status hp__decoder_open(hp__decoder *d, hp__run *r, float **at,
+                           hp_error *err)
+{
+    const hp__output_head *o = &r->model->output;
+    size_t width = r->model->spec.width, vocab = (size_t)o->decoder.count;
+    d->run = r;
+    d->map = &o->decoder;
+    measure(d, r);
     hp_status st = hp__new(&d->logits, d->rows * vocab, sizeof(float), err);
-    if (!st)
+    if (!st && !d->held)
         st = hp__new(&d->blocks, r->threads * d->outputs * width, sizeof(float),
                      err);
     if (!st)
@@ -211,14 +226,21 @@ static hp_status open_decoder(decoder *d, hp__run *r, float **at, hp_error *err)
     return st;
 }
 
-static hp_status decode_share(const decoder *d, hp__share share, hp_error *err)
+void hp__decoder_close(hp__decoder *d)
+{
+    free(d->blocks);
+    free(d->logits);
+}
+
+static hp_status decode_share(const hp__decoder *d, hp__share share,
+                              hp_error *err)
 {
     hp__matrix x = hp__share_hidden(d->run, share), rows = x;
     hp_status st = HP_OK;
     for (size_t i = 0; i < x.rows && !st; i += d->rows) {
         rows.at = x.at + i * x.ld;
         rows.rows = x.rows - i < d->rows ? x.rows - i : d->rows;
-        st = decode(d, &rows, err);
+        st = hp__decoder_run(d, &rows, err);
         if (!st)
             show_logits(d, share, i, rows.rows);
     }
@@ -228,18 +250,17 @@ static hp_status decode_share(const decoder *d, hp__share share, hp_error *err)
 hp_status hp__finish(hp__run *r, const hp__piece *pieces, size_t n,
                      hp_error *err)
 {
-    decoder d = {.run = r};
+    hp__decoder d = {0};
     hp__norm norm;
     float *at = r->layer_room;
     hp_status st =
         hp__norm_load(&norm, &at, &r->reader, &r->model->final_norm, err);
     if (!st && r->observer->wants & HP_SEE_LOGITS)
-        st = open_decoder(&d, r, &at, err);
+        st = hp__decoder_open(&d, r, &at, err);
     if (!st)
         finish_pieces(r, pieces, n, &norm, &d);
     for (size_t i = 0; i < n * r->variants.n && !st && d.map; i++)
         st = decode_share(&d, share_at(r, pieces, i), err);
-    free(d.blocks);
-    free(d.logits);
+    hp__decoder_close(&d);
     return st;
 }

@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "base/checked.h"
 #include "headprune/backend.h"
+#include "run/logits.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -62,7 +63,7 @@ static hp_status check_widths(const hp_model *m, hp_error *err)
     return HP_OK;
 }
 
-static hp_status check_architecture(const hp_model *m, hp_error *err)
+hp_status hp__run_check_model(const hp_model *m, hp_error *err)
 {
     if (m->spec.position == HP_POSITION_ROPE ||
         m->spec.position == HP_POSITION_RELATIVE)
@@ -87,7 +88,7 @@ hp_status hp__run_check(const hp_model *m, const hp_sequences *s,
     if (observer->wants & HP_SEE_LOGITS && !m->output.decoder.weight)
         return hp_fail(err, HP_INVALID,
                        "the model has no output over the vocabulary");
-    hp_status st = check_architecture(m, err);
+    hp_status st = hp__run_check_model(m, err);
     return st ? st : check_sequences(&m->spec, s, err);
 }
 
@@ -155,7 +156,7 @@ static void measure_rows(hp__run *r)
     r->sizes.ffn = (size_t)m->spec.ffn_width * (m->spec.gated ? 2 : 1);
 }
 
-static hp_status output_room(size_t *floats, const hp_model *m, hp_error *err)
+hp_status hp__output_room(size_t *floats, const hp_model *m, hp_error *err)
 {
     const hp__output_head *o = &m->output;
     *floats = hp__norm_room(&m->final_norm) + hp__norm_room(&o->norm);
@@ -170,7 +171,7 @@ static hp_status get_layer_room(hp__run *r, hp_error *err)
     size_t layer = 0, output = 0;
     hp_status st = hp__layer_room(&layer, r->model, err);
     if (!st)
-        st = output_room(&output, r->model, err);
+        st = hp__output_room(&output, r->model, err);
     return st ? st
               : hp__new(&r->layer_room, layer > output ? layer : output,
                         sizeof(float), err);

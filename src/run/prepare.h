@@ -8,6 +8,9 @@ HP_CHECKED
 hp_status hp__run_check(const hp_model *m, const hp_sequences *s,
                         const hp_run_options *o, const hp_observer *observer,
                         hp_error *err);
+/* Whether the model can be computed with at all. */
+HP_CHECKED
+hp_status hp__run_check_model(const hp_model *m, hp_error *err);
 /* Pieces and memory for model, sequences and options, which are set; released
  * also after a failure. */
 HP_CHECKED
