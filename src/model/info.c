@@ -1,4 +1,5 @@
-/* Scores and plans as handles: a public struct with its arena behind it. */
+/* Scores, plans and sweeps as handles: a public struct with its arena behind
+ * it. */
 #include "model/info.h"
 
 #include <stdlib.h>
@@ -13,6 +14,11 @@ typedef struct owned_plan {
     hp_plan plan; /* first: its address is the handle */
     hp__arena arena;
 } owned_plan;
+
+typedef struct owned_sweep {
+    hp_sweep sweep; /* first: its address is the handle */
+    hp__arena arena;
+} owned_sweep;
 
 hp_status hp__scores_new(hp_scores **out, hp__arena **arena, hp_error *err)
 {
@@ -49,6 +55,26 @@ hp_status hp__plan_new(hp_plan **out, hp__arena **arena, hp_error *err)
 void hp_plan_free(hp_plan *p)
 {
     owned_plan *own = (owned_plan *)p;
+    if (own)
+        hp__arena_clear(&own->arena);
+    free(own);
+}
+
+hp_status hp__sweep_new(hp_sweep **out, hp__arena **arena, hp_error *err)
+{
+    owned_sweep *own = NULL;
+    *out = NULL;
+    hp_status st = hp__new(&own, 1, sizeof *own, err);
+    if (st)
+        return st;
+    *out = &own->sweep;
+    *arena = &own->arena;
+    return HP_OK;
+}
+
+void hp_sweep_free(hp_sweep *s)
+{
+    owned_sweep *own = (owned_sweep *)s;
     if (own)
         hp__arena_clear(&own->arena);
     free(own);

@@ -1,1 +1,2 @@
 hp_unit(statistics)
+hp_unit(sweep_summary)
