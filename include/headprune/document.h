@@ -3,6 +3,7 @@
 
 #include "headprune/attention.h"
 #include "headprune/rewrite.h"
+#include "headprune/sweep.h"
 
 /*
  * The JSON documents (docs/schema/): plain data in, UTF-8 text out, and back.
@@ -34,6 +35,9 @@ typedef struct hp_report {
 } hp_report;
 HP_CHECKED
 hp_status hp_document_report(char **out, const hp_report *r, hp_error *err);
+/* headprune.sweep/1 */
+HP_CHECKED
+hp_status hp_document_sweep(char **out, const hp_sweep *s, hp_error *err);
 
 /* headprune.attention/1: the heads of `mask` [heads] (NULL: all), and the
  * matrix when there is one. */
@@ -51,7 +55,13 @@ hp_status hp_document_read_scores(hp_scores **out, const char *path,
                                   hp_error *err);
 HP_CHECKED
 hp_status hp_document_read_plan(hp_plan **out, const char *path, hp_error *err);
+HP_CHECKED
+hp_status hp_document_read_sweep(hp_sweep **out, const char *path,
+                                 hp_error *err);
 /* The same from memory. */
+HP_CHECKED
+hp_status hp_document_parse_sweep(hp_sweep **out, const char *text, size_t len,
+                                  hp_error *err);
 HP_CHECKED
 hp_status hp_document_parse_scores(hp_scores **out, const char *text,
                                    size_t len, hp_error *err);

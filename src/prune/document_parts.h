@@ -9,6 +9,7 @@
 #define HP__SCORES_SCHEMA "headprune.scores/1"
 #define HP__PLAN_SCHEMA   "headprune.plan/1"
 #define HP__REPORT_SCHEMA "headprune.report/1"
+#define HP__SWEEP_SCHEMA  "headprune.sweep/1"
 
 /* The rank of a head that a plan's document does not tell. */
 #define HP__NO_RANK UINT32_MAX
