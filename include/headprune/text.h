@@ -54,6 +54,29 @@ HP_CHECKED
 hp_status hp_tokenizer_token(char **out, const hp_tokenizer *t, int32_t id,
                              hp_error *err);
 
+/*
+ * Ids back to text, a few at a time, as a generator makes them. A character
+ * whose bytes are spread over tokens comes with the last of them; bytes that
+ * are no character become U+FFFD. Special tokens, and ids without a token,
+ * stand for no text. The tokenizer is borrowed until hp_detokenizer_free.
+ */
+typedef struct hp_detokenizer hp_detokenizer;
+
+/* HP_UNSUPPORTED: headprune does not know the tokenizer's decoder. */
+HP_CHECKED
+hp_status hp_detokenizer_open(hp_detokenizer **out, const hp_tokenizer *t,
+                              hp_error *err);
+void hp_detokenizer_free(hp_detokenizer *d); /* NULL is fine */
+/* Takes n ids. `*text`, NUL-terminated and `*len` bytes without the NUL, is
+ * what is new; borrowed until the next call. */
+HP_CHECKED
+hp_status hp_detokenizer_add(const char **text, size_t *len, hp_detokenizer *d,
+                             const int32_t *ids, size_t n, hp_error *err);
+/* What is left of a character that was cut; then the next text begins. */
+HP_CHECKED
+hp_status hp_detokenizer_end(const char **text, size_t *len, hp_detokenizer *d,
+                             hp_error *err);
+
 typedef struct hp_calibration_options {
     const char *const *data; /* paths of texts, "-" standard input */
     size_t n_data;           /* 0: the embedded sample */

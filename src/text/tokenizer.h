@@ -6,6 +6,7 @@
 #include "headprune/text.h"
 #include "io/json.h"
 #include "text/added.h"
+#include "text/decoding.h"
 #include "text/normalizers.h"
 #include "text/splitters.h"
 #include "text/subword.h"
@@ -26,6 +27,7 @@ struct hp_tokenizer {
     int32_t *before, *after; /* put around a text */
     size_t n_before, n_after;
     hp_special special;
+    hp__decoding decoding;
     size_t chunk; /* text goes through in pieces of this many bytes; 0: whole */
 };
 

@@ -173,6 +173,7 @@ hp_status hp__tokenizer_read_bpe(hp_tokenizer *t, const char *folder,
     hp__json_free(json);
     if (st)
         return path ? hp_fail_file(err, st, path) : st;
+    t->decoding = (hp__decoding){.bytes = 1, .prefix = ""};
     st = open_merges(t, folder, err);
     if (!st)
         st = hp__splitters_byte_level(&t->splitters, prefix, 1, err);
@@ -249,6 +250,7 @@ hp_status hp__tokenizer_read_wordpiece(hp_tokenizer *t, const char *path,
     if (st)
         return hp_fail_file(err, st, path);
     hp__wordpiece_init(&t->subword, &t->vocab, "##", 100, unk);
+    t->decoding = (hp__decoding){.prefix = "##", .cleanup = 1};
     st = read_cleaning(t, config, err);
     if (!st)
         st = hp__splitters_bert(&t->splitters, err);

@@ -336,5 +336,8 @@ hp_status hp__tokenizer_read_json(hp_tokenizer *t, const hp__node *root,
     if (!st)
         st = hp__tokenizer_read_post(t, hp__node_find(root, "post_processor"),
                                      err);
+    if (!st)
+        st = hp__decoding_read(&t->decoding, &t->arena,
+                               hp__node_find(root, "decoder"), err);
     return st;
 }

@@ -1,5 +1,7 @@
 hp_unit(tokenizer)
 target_sources(test_tokenizer PRIVATE support/cases.c)
+hp_unit(detokenize)
+target_sources(test_detokenize PRIVATE support/cases.c)
 hp_unit(tokenizer_files)
 target_link_libraries(test_tokenizer_files PRIVATE fixture)
 hp_unit(calibration)
