@@ -18,7 +18,7 @@ check() {
 
 flags=$(sed -n 's/^HEADPRUNE_SANITIZE:STRING=//p' "$build/CMakeCache.txt")
 [ -z "$flags" ] || flags="-fsanitize=$flags"
-cmake -S tests/install -B "$work/build" -DCMAKE_PREFIX_PATH="$work/prefix" \
+cmake -S tests/install -B "$work/build" -G Ninja -DCMAKE_PREFIX_PATH="$work/prefix" \
     -DCMAKE_C_FLAGS="$flags" >/dev/null
 cmake --build "$work/build" >/dev/null
 check "$work/build/consumer"

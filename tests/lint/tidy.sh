@@ -7,6 +7,6 @@ find src tests/unit tests/support tests/fuzz tests/bench -name '*.c' |
     while read -r f; do
         grep -q "/$f\"" "$1/compile_commands.json" && echo "$f"
     done |
-    xargs -P "$(nproc)" -I{} clang-tidy --quiet -p "$1" {} 2>&1 |
+    xargs -P "$(nproc)" -I{} clang-tidy-14 --quiet -p "$1" {} 2>&1 |
     grep -vE '^[0-9]+ warnings? (generated|treated)|^Suppressed|^Use -header' |
     { if grep .; then exit 1; fi; }
