@@ -42,6 +42,7 @@ hp_status cmd_plan(cli *c, hp_error *err);
 hp_status cmd_apply(cli *c, hp_error *err);
 hp_status cmd_methods(cli *c, hp_error *err);
 hp_status cmd_tokens(cli *c, hp_error *err);
+hp_status cmd_attention(cli *c, hp_error *err);
 
 /* help.c */
 void help_usage(FILE *out); /* a few lines */

@@ -54,6 +54,8 @@ unsigned console_width(int fd);
 const char *format_count(char out[32], uint64_t n);
 /* "14.0 MB". */
 const char *format_bytes(char out[32], uint64_t n);
+/* Bytes of the UTF-8 sequence at `c`, 0 when it is none. */
+size_t text_sequence_length(const unsigned char *c);
 /* A JSON string with its quotes; bytes that are not UTF-8 become U+FFFD. */
 void print_json_text(FILE *out, const char *text);
 /* "name": "text", */

@@ -67,6 +67,18 @@ static const command commands[] = {
      "headprune tokens gpt2 --data wiki.txt > windows.ids\n"
      "headprune tokens gpt2 --data prompts.txt --lines\n",
      cmd_tokens},
+    {"attention", TAKES_ATTENTION, 1, "MODEL",
+     "what heads attend to, as a table, a heatmap or arrays",
+     "Runs the model over one sequence and shows the attention that every "
+     "head pays: without --head a table of all heads, with it the whole "
+     "matrix. Of --data the first window is taken, of --tokens the first "
+     "line. With -o the matrices of all blocks (of --layer only) go to a "
+     "safetensors file, [heads, tokens, tokens] each.",
+     "headprune attention gpt2 --text 'The cat sat on the mat'\n"
+     "headprune attention gpt2 --text 'The cat sat on the mat' --head 5:1\n"
+     "headprune attention gpt2 --data wiki.txt --length 64 -o "
+     "attention.safetensors\n",
+     cmd_attention},
 };
 
 const command *command_at(size_t i)

@@ -45,47 +45,54 @@ const option_row option_rows[] = {
                        "a list or a plan"),
     [OPT_ANY_MODEL] = FLAG("any-model", 0, TAKES_APPLY,
                            "apply a plan that was made for another model"),
+    [OPT_TEXT] =
+        TEXT("text", 0, "TEXT", TAKES_ATTENTION, "the text to look at"),
     [OPT_DATA] = {"data", 0, OPTION_LIST, "FILE", NULL, 0, 0,
-                  TAKES_SCORERS | TAKES_TOKENS,
+                  TAKES_RUNS | TAKES_TOKENS,
                   "calibration text, .gz too; - is standard input; may "
                   "repeat (default: a built-in sample)"},
-    [OPT_TOKENS] = TEXT("tokens", 0, "FILE", TAKES_SCORERS,
+    [OPT_TOKENS] = TEXT("tokens", 0, "FILE", TAKES_RUNS,
                         "token ids in place of text: one sequence a line"),
     [OPT_SEQUENCES] =
         NUMBER("sequences", "N", 1, UINT32_MAX, TAKES_SCORERS | TAKES_TOKENS,
                "use at most N windows (default 32)"),
     [OPT_LENGTH] =
-        NUMBER("length", "T", 1, UINT32_MAX, TAKES_SCORERS | TAKES_TOKENS,
+        NUMBER("length", "T", 1, UINT32_MAX, TAKES_RUNS | TAKES_TOKENS,
                "tokens a window (default 512, or the model's "
                "maximum if that is less)"),
     [OPT_LINES] = FLAG("lines", 0, TAKES_TOKENS,
                        "every line is a text of its own, not cut"),
     [OPT_NULL] =
         FLAG("null", '0', TAKES_TOKENS, "texts end with a NUL byte, not cut"),
-    [OPT_NO_SPECIAL] = FLAG("no-special", 0, TAKES_TOKENS,
+    [OPT_NO_SPECIAL] = FLAG("no-special", 0, TAKES_TOKENS | TAKES_ATTENTION,
                             "without the tokens put around a text"),
+    [OPT_LAYER] = NUMBER("layer", "L", 0, UINT32_MAX, TAKES_ATTENTION,
+                         "this layer alone"),
+    [OPT_HEAD] = TEXT("head", 0, "HEAD", TAKES_ATTENTION,
+                      "one head: its number in --layer, or its name, 9:3"),
     [OPT_SEED] = NUMBER("seed", "S", 0, UINT64_MAX, TAKES_SCORERS,
                         "seed of the method random (default 0)"),
     [OPT_CONFIG] = TEXT("config", 0, "FILE", TAKES_MODEL,
                         "config.json, when it is not beside the model"),
-    [OPT_TOKENIZER] = TEXT(
-        "tokenizer", 0, "PATH", TAKES_SCORERS | TAKES_INSPECT | TAKES_TOKENS,
-        "tokenizer file or folder, when it is not beside the model"),
+    [OPT_TOKENIZER] =
+        TEXT("tokenizer", 0, "PATH", TAKES_RUNS | TAKES_INSPECT | TAKES_TOKENS,
+             "tokenizer file or folder, when it is not beside the model"),
     [OPT_THREADS] =
-        NUMBER("threads", "N", 1, 4096, TAKES_SCORERS,
+        NUMBER("threads", "N", 1, 4096, TAKES_RUNS,
                "use N threads (default: the CPUs this process may use)"),
-    [OPT_BUDGET] = {"budget", 0, OPTION_SIZE, "SIZE", NULL, 0, 0, TAKES_SCORERS,
+    [OPT_BUDGET] = {"budget", 0, OPTION_SIZE, "SIZE", NULL, 0, 0, TAKES_RUNS,
                     "memory for hidden states (default 64MiB); never changes "
                     "the result"},
-    [OPT_OUTPUT] = TEXT("output", 'o', "PATH", TAKES_WRITERS,
+    [OPT_OUTPUT] = TEXT("output", 'o', "PATH", TAKES_WRITERS | TAKES_ATTENTION,
                         "output folder, X.safetensors, or - for standard "
-                        "output (default NAME-METHOD-RATIO)"),
+                        "output (default NAME-METHOD-RATIO; of attention "
+                        "none)"),
     [OPT_EMIT] = TEXT("emit", 0, "FORM", TAKES_WRITERS,
                       "form of the output (default zero)"),
     [OPT_REPORT] = TEXT("report", 0, "FILE", TAKES_WRITERS,
                         "where the JSON report goes (default: headprune.json "
                         "in the output folder)"),
-    [OPT_FORCE] = FLAG("force", 'f', TAKES_WRITERS,
+    [OPT_FORCE] = FLAG("force", 'f', TAKES_WRITERS | TAKES_ATTENTION,
                        "replace an existing output; write bytes to a terminal"),
     [OPT_DRY_RUN] = FLAG("dry-run", 'n', TAKES_WRITERS,
                          "say what would be done, write nothing"),

@@ -20,13 +20,15 @@ enum {
     TAKES_APPLY = 16,
     TAKES_METHODS = 32,
     TAKES_TOKENS = 64,
-    TAKES_HELP = 128
+    TAKES_HELP = 128,
+    TAKES_ATTENTION = 1024
 };
 #define TAKES_WRITERS (TAKES_METHOD | TAKES_APPLY)
 #define TAKES_SCORERS (TAKES_METHOD | TAKES_SCORE)
 #define TAKES_POLICY  (TAKES_METHOD | TAKES_PLAN)
-#define TAKES_MODEL   (TAKES_SCORERS | TAKES_INSPECT | TAKES_APPLY | TAKES_TOKENS)
-#define TAKES_ALL     255
+#define TAKES_RUNS    (TAKES_SCORERS | TAKES_ATTENTION) /* forward passes */
+#define TAKES_MODEL   (TAKES_RUNS | TAKES_INSPECT | TAKES_APPLY | TAKES_TOKENS)
+#define TAKES_ALL     0xFFFF
 
 typedef enum option_type {
     OPTION_FLAG,
@@ -48,6 +50,7 @@ typedef enum option_id {
     OPT_PLAN,
     OPT_HEADS,
     OPT_ANY_MODEL,
+    OPT_TEXT,
     OPT_DATA,
     OPT_TOKENS,
     OPT_SEQUENCES,
@@ -55,6 +58,8 @@ typedef enum option_id {
     OPT_LINES,
     OPT_NULL,
     OPT_NO_SPECIAL,
+    OPT_LAYER,
+    OPT_HEAD,
     OPT_SEED,
     OPT_CONFIG,
     OPT_TOKENIZER,

@@ -32,8 +32,7 @@ const char *format_bytes(char out[32], uint64_t n)
     return out;
 }
 
-/* Bytes of the UTF-8 sequence at `c`, 0 when it is none. */
-static size_t sequence_length(const unsigned char *c)
+size_t text_sequence_length(const unsigned char *c)
 {
     if (c[0] < 0x80)
         return 1;
@@ -57,7 +56,7 @@ void print_json_text(FILE *out, const char *text)
 {
     fputc('"', out);
     for (const unsigned char *c = (const unsigned char *)text; *c;) {
-        size_t n = sequence_length(c);
+        size_t n = text_sequence_length(c);
         if (*c == '"' || *c == '\\')
             fprintf(out, "\\%c", *c);
         else if (*c < 0x20 || *c == 0x7f)

@@ -128,7 +128,7 @@ hp_status work_calibrate(work *w, cli *c, hp_error *err)
     return HP_OK;
 }
 
-static hp_status open_backend(work *w, cli *c, hp_error *err)
+hp_status work_open_backend(work *w, cli *c, hp_error *err)
 {
     hp_status st = hp_backend_open(&w->backend, err);
     if (st)
@@ -145,21 +145,28 @@ static hp_status open_backend(work *w, cli *c, hp_error *err)
     return HP_OK;
 }
 
+hp_run_options work_run_options(const work *w, const cli *c)
+{
+    const option_value *v = c->opt.value;
+    return (hp_run_options){.backend = w->backend,
+                            .budget = (size_t)v[OPT_BUDGET].number,
+                            .threads = (unsigned)v[OPT_THREADS].number};
+}
+
 hp_status work_score(work *w, cli *c, hp_error *err)
 {
     const option_value *v = c->opt.value;
     hp_status st = HP_OK;
     if (c->method->needs_data) {
-        if ((st = work_calibrate(w, c, err)) || (st = open_backend(w, c, err)))
+        if ((st = work_calibrate(w, c, err)) ||
+            (st = work_open_backend(w, c, err)))
             return st;
     } else if (c->opt.n_data || v[OPT_TOKENS].given) {
         console_say(&c->con, SAY_NOTE, "%s needs no data: none is read",
                     c->method->name);
     }
     hp_score_options o = {
-        .run = {.backend = w->backend,
-                .budget = (size_t)v[OPT_BUDGET].number,
-                .threads = (unsigned)v[OPT_THREADS].number},
+        .run = work_run_options(w, c),
         .seed = v[OPT_SEED].number,
     };
     if (w->calibration) {

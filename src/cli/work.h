@@ -31,6 +31,10 @@ HP_CHECKED
 hp_status work_open_tokenizer(work *w, cli *c, hp_error *err);
 HP_CHECKED
 hp_status work_calibrate(work *w, cli *c, hp_error *err);
+HP_CHECKED
+hp_status work_open_backend(work *w, cli *c, hp_error *err);
+/* Threads and budget of the command line, with the backend. */
+hp_run_options work_run_options(const work *w, const cli *c);
 /* Calibration and backend when the method needs them; then the scores. */
 HP_CHECKED
 hp_status work_score(work *w, cli *c, hp_error *err);

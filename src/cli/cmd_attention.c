@@ -1,0 +1,242 @@
+/* attention MODEL: what heads attend to on one text. */
+#include "cli/output.h"
+#include "cli/print_attention.h"
+#include "cli/progress_bar.h"
+#include "cli/save.h"
+#include "cli/signals.h"
+#include "cli/work.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct look {
+    work w;
+    hp_ids given;       /* of --text */
+    const int32_t *ids; /* [n] */
+    size_t n;
+    char **texts;          /* [n] or NULL */
+    unsigned char *heads;  /* [heads] that are shown */
+    unsigned char *blocks; /* [blocks] that go to the file */
+    int has_head;
+    uint32_t head;
+    hp_attention *attention;
+} look;
+
+/* ---- the request ---- */
+
+static hp_status check_source(const cli *c, hp_error *err)
+{
+    size_t given = (size_t)options_has(&c->opt, OPT_TEXT) +
+                   (size_t)options_has(&c->opt, OPT_TOKENS) +
+                   (size_t)(c->opt.n_data > 0);
+    if (given == 1)
+        return HP_OK;
+    return hp_fail_hint(
+        err,
+        hp_fail(err, HP_INVALID,
+                given ? "more than one text to look at" : "no text to look at"),
+        "give one of --text TEXT, --data FILE and --tokens "
+        "FILE");
+}
+
+static hp_status check_output(const cli *c, hp_error *err)
+{
+    const char *out = c->opt.value[OPT_OUTPUT].text;
+    if (!out)
+        return HP_OK;
+    if (!text_ends_with(out, ".safetensors"))
+        return hp_fail(err, HP_INVALID,
+                       "-o '%s' is not the name of a .safetensors file", out);
+    return save_check(out, options_has(&c->opt, OPT_FORCE), err);
+}
+
+static hp_status new_bytes(unsigned char **out, size_t n, hp_error *err)
+{
+    *out = calloc(n ? n : 1, 1);
+    return *out ? HP_OK : hp_fail(err, HP_NOMEM, "no memory for %zu marks", n);
+}
+
+/* The heads of --layer, all without it. */
+static hp_status pick_layer(look *l, const cli *c, hp_error *err)
+{
+    const option_value *layer = &c->opt.value[OPT_LAYER];
+    size_t n = hp_model_n_heads(l->w.model), picked = 0;
+    const hp_head *heads = hp_model_heads(l->w.model);
+    for (size_t i = 0; i < n; i++) {
+        int take = !layer->given || heads[i].layer == layer->number;
+        l->heads[i] = (unsigned char)take;
+        l->blocks[heads[i].block] |= (unsigned char)take;
+        picked += (size_t)take;
+    }
+    if (picked || !layer->given)
+        return HP_OK;
+    return hp_fail(err, HP_INVALID, "--layer %llu: the model has %u layers",
+                   (unsigned long long)layer->number,
+                   hp_model_info_get(l->w.model)->layers);
+}
+
+/* "3" in a layer, or "9:3". */
+static hp_status mark_head(unsigned char *marked, const look *l, const cli *c,
+                           hp_error *err)
+{
+    const char *text = c->opt.value[OPT_HEAD].text;
+    const hp_head *heads = hp_model_heads(l->w.model);
+    size_t n = hp_model_n_heads(l->w.model);
+    if (strchr(text, ':'))
+        return hp_heads_parse(marked, text, heads, n, err);
+    if (!options_has(&c->opt, OPT_LAYER))
+        return hp_fail_hint(err,
+                            hp_fail(err, HP_INVALID,
+                                    "--head '%s' does not say of which layer",
+                                    text),
+                            "give --layer L too, or --head L:%s", text);
+    for (size_t i = 0; i < n; i++) {
+        char number[16];
+        snprintf(number, sizeof number, "%u", heads[i].head);
+        marked[i] = l->heads[i] && !strcmp(number, text);
+    }
+    return HP_OK;
+}
+
+static hp_status pick_head(look *l, const cli *c, hp_error *err)
+{
+    size_t n = hp_model_n_heads(l->w.model), found = 0;
+    unsigned char *marked = NULL;
+    hp_status st = new_bytes(&marked, n, err);
+    if (!st)
+        st = mark_head(marked, l, c, err);
+    for (size_t i = 0; i < n && !st; i++) {
+        marked[i] &= l->heads[i];
+        if (marked[i])
+            l->head = (uint32_t)i;
+        found += marked[i];
+    }
+    if (!st && found != 1)
+        st = hp_fail(err, HP_INVALID,
+                     found ? "--head '%s' is more than one head"
+                           : "--head '%s' is no head of the model or of "
+                             "--layer",
+                     c->opt.value[OPT_HEAD].text);
+    if (!st) {
+        memcpy(l->heads, marked, n);
+        l->has_head = 1;
+    }
+    free(marked);
+    return st;
+}
+
+static hp_status pick(look *l, const cli *c, hp_error *err)
+{
+    hp_status st = new_bytes(&l->heads, hp_model_n_heads(l->w.model), err);
+    if (!st)
+        st = new_bytes(&l->blocks, hp_model_n_blocks(l->w.model), err);
+    if (!st)
+        st = pick_layer(l, c, err);
+    return st || !options_has(&c->opt, OPT_HEAD) ? st : pick_head(l, c, err);
+}
+
+/* ---- the tokens ---- */
+
+static hp_status encode_text(look *l, cli *c, hp_error *err)
+{
+    const char *text = c->opt.value[OPT_TEXT].text;
+    hp_status st = work_open_tokenizer(&l->w, c, err);
+    if (!st)
+        st = hp_tokenizer_encode(&l->given, l->w.tokenizer, text, strlen(text),
+                                 !options_has(&c->opt, OPT_NO_SPECIAL), err);
+    l->ids = l->given.ids;
+    l->n = l->given.n;
+    if (!st && !l->n)
+        st = hp_fail(err, HP_INVALID, "--text has no tokens");
+    return st;
+}
+
+/* The first window or line. */
+static hp_status read_ids(look *l, cli *c, hp_error *err)
+{
+    c->opt.value[OPT_SEQUENCES].number = 1;
+    hp_status st = work_calibrate(&l->w, c, err);
+    if (st)
+        return st;
+    const hp_sequences *s = hp_calibration_sequences(l->w.calibration);
+    l->ids = s->ids;
+    l->n = s->start[1];
+    return HP_OK;
+}
+
+/* Ids need no tokenizer; where there is one, they get their texts. */
+static hp_status find_texts(look *l, cli *c, hp_error *err)
+{
+    hp_error ignored = {0};
+    if (!l->w.tokenizer && work_open_tokenizer(&l->w, c, &ignored)) {
+        console_say(&c->con, SAY_DETAIL, "tokens have no text: %s",
+                    ignored.message);
+        return HP_OK;
+    }
+    l->texts = calloc(l->n, sizeof *l->texts);
+    if (!l->texts)
+        return hp_fail(err, HP_NOMEM, "no memory for %zu tokens", l->n);
+    hp_status st = HP_OK;
+    for (size_t i = 0; i < l->n && !st; i++)
+        st = hp_tokenizer_token(&l->texts[i], l->w.tokenizer, l->ids[i], err);
+    return st;
+}
+
+/* ---- the run ---- */
+
+static hp_status run(look *l, cli *c, hp_error *err)
+{
+    hp_attention_options o = {.texts = (const char *const *)l->texts,
+                              .has_head = l->has_head,
+                              .head = l->head,
+                              .out = c->opt.value[OPT_OUTPUT].text,
+                              .blocks = l->blocks};
+    hp_status st = work_open_backend(&l->w, c, err);
+    if (st)
+        return st;
+    progress_bar bar;
+    progress_start(&bar, &c->con, "computing", "tokens",
+                   hp_model_spec(l->w.model)->n_layers);
+    o.run = work_run_options(&l->w, c);
+    o.run.progress = progress_hook(&bar);
+    signals_hold();
+    st = hp_attention_run(&l->attention, l->w.model, l->ids, l->n, &o, err);
+    progress_end(&bar);
+    signals_release();
+    if (!st)
+        console_phase(&c->con, "attention computed");
+    return st;
+}
+
+static void clear(look *l)
+{
+    hp_attention_free(l->attention);
+    for (size_t i = 0; l->texts && i < l->n; i++)
+        free(l->texts[i]);
+    free(l->texts);
+    free(l->heads);
+    free(l->blocks);
+    free(l->given.ids);
+    work_clear(&l->w);
+}
+
+hp_status cmd_attention(cli *c, hp_error *err)
+{
+    look l = {0};
+    int text = options_has(&c->opt, OPT_TEXT);
+    hp_status st = check_source(c, err);
+    if (st || (st = check_output(c, err)))
+        return st;
+    if ((st = work_open_model(&l.w, c, c->args[0], err)) ||
+        (st = pick(&l, c, err)) ||
+        (st = text ? encode_text(&l, c, err) : read_ids(&l, c, err)) ||
+        (st = find_texts(&l, c, err)) || (st = run(&l, c, err)))
+        goto done;
+    st = print_attention(c, l.attention, l.heads, err);
+    if (!st && c->opt.value[OPT_OUTPUT].text)
+        console_say(&c->con, SAY_NOTE, "attention: %s",
+                    c->opt.value[OPT_OUTPUT].text);
+done:
+    clear(&l);
+    return st;
+}
