@@ -5,54 +5,11 @@
 #ifndef HEADPRUNE_NN_KERNEL_SET_H
 #define HEADPRUNE_NN_KERNEL_SET_H
 
+#include "nn/kernel_softmax.h"
 #include "nn/kernels.h"
 #include "nn/vector.h"
 
 #include <math.h>
-
-/* ---- softmax and its entropy ---- */
-
-static float row_max(const float *row, size_t n)
-{
-    floats m = all(-INFINITY);
-    size_t i = 0;
-    for (; i + LANES <= n; i += LANES) {
-        floats x = load(row + i);
-        m = pick(x > m, x, m);
-    }
-    if (i < n) {
-        floats x = load_part(row + i, n - i, -INFINITY);
-        m = pick(x > m, x, m);
-    }
-    return greatest(m);
-}
-
-static double softmax(double *entropy, float *row, size_t n, float scale)
-{
-    float max = row_max(row, n);
-    doubles z0 = {0}, z1 = {0}, s0 = {0}, s1 = {0};
-    for (size_t i = 0; i < n; i += LANES) {
-        size_t left = n - i;
-        floats x =
-            left >= LANES ? load(row + i) : load_part(row + i, left, max);
-        x = (x - max) * scale;
-        if (left < LANES) /* past the end e^x is exactly 0 */
-            x = keep_part(x, left, -200.0F);
-        floats e = exponential(x);
-        floats weighted = e * x;
-        if (left >= LANES)
-            store(row + i, e);
-        else
-            store_part(row + i, left, e);
-        z0 += low(e);
-        z1 += high(e);
-        s0 += low(weighted);
-        s1 += high(weighted);
-    }
-    double z = sum(z0 + z1);
-    *entropy = log(z) - sum(s0 + s1) / z;
-    return z;
-}
 
 /* ---- elementwise ---- */
 
@@ -386,6 +343,9 @@ static void add_squares(double *sums, const void *values, size_t n_groups,
 const hp__kernels HP__KERNELS = {
     .name = HP__NAME,
     .softmax = softmax,
+    .row_max = row_max,
+    .sum_exp = sum_exp,
+    .sum_gap = sum_gap,
     .add_bias = add_bias,
     .activate = activate,
     .multiply = multiply,

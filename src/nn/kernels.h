@@ -34,6 +34,12 @@ typedef struct hp__kernels {
      * row makes both NaN or infinite.
      */
     double (*softmax)(double *entropy, float *row, size_t n, float scale);
+    /* The greatest of a row of n >= 1. */
+    float (*row_max)(const float *row, size_t n);
+    /* Sum of e^(x_j - max) over a row; max is at least its greatest. */
+    double (*sum_exp)(const float *row, size_t n, float max);
+    /* Sum of e^(a_j - max) (a_j - b_j); max is at least a's greatest. */
+    double (*sum_gap)(const float *a, const float *b, size_t n, float max);
     /* x + bias; bias [n] */
     void (*add_bias)(const hp__matrix *x, const float *bias);
     /* f(x + bias); bias NULL: none */

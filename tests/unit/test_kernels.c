@@ -94,6 +94,44 @@ static void softmax_and_entropy_match_double(void **state)
     each_set(check_softmax);
 }
 
+/* ---- sums of losses and divergences ---- */
+
+static void check_sums(const hp__kernels *k)
+{
+    const float spread[] = {0.5F, 4.0F, 60.0F};
+    for (size_t s = 0; s < N_SIZES * 3; s++) {
+        size_t n = sizes[s / 3];
+        float a[MOST], b[MOST], max = -FLT_MAX;
+        fill(a, MOST, (double)spread[s % 3], 11U + (uint32_t)s);
+        fill(b, MOST, (double)spread[s % 3], 13U + (uint32_t)s);
+        a[n] = b[n] = 1e30F; /* past the row */
+        for (size_t i = 0; i < n; i++)
+            max = a[i] > max ? a[i] : max;
+        assert_close((double)k->row_max(a, n), (double)max, 0.0);
+        double z = 0.0, gap = 0.0, size = 0.0;
+        for (size_t i = 0; i < n; i++) {
+            double e = exp((double)a[i] - (double)max);
+            double off = (double)a[i] - (double)b[i];
+            z += e;
+            gap += e * off;
+            size += e * fabs(off);
+        }
+        assert_close(k->sum_exp(a, n, max), z, 6 * ULP * z);
+        assert_close(k->sum_gap(a, b, n, max), gap, 8 * ULP * size);
+        assert_close(k->sum_gap(a, a, n, max), 0.0, 0.0);
+        /* A larger maximum scales the sums. */
+        double less = exp(-2.0);
+        assert_close(k->sum_exp(a, n, max + 2.0F), less * z,
+                     9 * ULP * less * z);
+    }
+}
+
+static void losses_and_divergences_match_double(void **state)
+{
+    (void)state;
+    each_set(check_sums);
+}
+
 static void check_special_rows(const hp__kernels *k)
 {
     for (size_t s = 0; s < N_SIZES; s++) {
@@ -102,6 +140,7 @@ static void check_special_rows(const hp__kernels *k)
         double h;
         for (size_t i = 0; i < n; i++)
             row[i] = -3.25e10F;
+        assert_close(k->sum_exp(row, n, -3.25e10F), (double)n, 0.0);
         assert_close(k->softmax(&h, row, n, 0.125F), (double)n, 0.0);
         assert_close(h, log((double)n), 1e-15);
         for (size_t i = 0; i < n; i++)
@@ -427,6 +466,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(softmax_and_entropy_match_double),
+        cmocka_unit_test(losses_and_divergences_match_double),
         cmocka_unit_test(equal_scores_give_ln_n_and_one_key_gives_zero),
         cmocka_unit_test(a_bad_score_makes_the_entropy_bad),
         cmocka_unit_test(activations_match_libm),
