@@ -10,6 +10,11 @@ typedef struct owned_scores {
     hp__arena arena;
 } owned_scores;
 
+typedef struct owned_eval {
+    hp_eval eval; /* first: its address is the handle */
+    hp__arena arena;
+} owned_eval;
+
 typedef struct owned_plan {
     hp_plan plan; /* first: its address is the handle */
     hp__arena arena;
@@ -35,6 +40,26 @@ hp_status hp__scores_new(hp_scores **out, hp__arena **arena, hp_error *err)
 void hp_scores_free(hp_scores *s)
 {
     owned_scores *own = (owned_scores *)s;
+    if (own)
+        hp__arena_clear(&own->arena);
+    free(own);
+}
+
+hp_status hp__eval_new(hp_eval **out, hp__arena **arena, hp_error *err)
+{
+    owned_eval *own = NULL;
+    *out = NULL;
+    hp_status st = hp__new(&own, 1, sizeof *own, err);
+    if (st)
+        return st;
+    *out = &own->eval;
+    *arena = &own->arena;
+    return HP_OK;
+}
+
+void hp_eval_free(hp_eval *e)
+{
+    owned_eval *own = (owned_eval *)e;
     if (own)
         hp__arena_clear(&own->arena);
     free(own);

@@ -5,13 +5,15 @@
 #include "headprune/sweep.h"
 
 /*
- * What scores, plans and sweeps own: copies of everything, in an arena of their
- * own, so that they outlive the model or document they came from. `out` points
- * to the public part; fields that hold text are filled in from `*arena`.
- * hp_scores_free and its like free the whole.
+ * What scores, evaluations, plans and sweeps own: copies of everything, in an
+ * arena of their own, so that they outlive the model or document they came
+ * from. `out` points to the public part; fields that hold text are filled in
+ * from `*arena`. hp_scores_free and its like free the whole.
  */
 HP_CHECKED
 hp_status hp__scores_new(hp_scores **out, hp__arena **arena, hp_error *err);
+HP_CHECKED
+hp_status hp__eval_new(hp_eval **out, hp__arena **arena, hp_error *err);
 HP_CHECKED
 hp_status hp__plan_new(hp_plan **out, hp__arena **arena, hp_error *err);
 HP_CHECKED

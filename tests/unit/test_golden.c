@@ -4,7 +4,7 @@
  * heads masked. tests/golden/README.md says what the fields are. Each kind of
  * comparison is also made once with a wrong expectation, which it must refuse.
  */
-#include "headprune/run.h"
+#include "headprune/eval.h"
 #include "score/scorer.h"
 
 #include <cjson/cJSON.h>
@@ -351,23 +351,83 @@ static void the_forward_pass_agrees(void **state)
     close_golden(&g);
 }
 
+static void mask_heads(unsigned char masked[MOST_HEADS], const golden *g)
+{
+    const cJSON *pair;
+    cJSON_ArrayForEach(pair, get(get(g->expected, "masked"), "heads"))
+    {
+        const hp_block *b = hp_model_block(
+            g->model, (size_t)cJSON_GetArrayItem(pair, 0)->valuedouble);
+        masked[b->first_head +
+               (size_t)cJSON_GetArrayItem(pair, 1)->valuedouble] = 1;
+    }
+}
+
 static void masked_heads_count_as_zero(void **state)
 {
     golden g;
     open_golden(&g, *state);
     unsigned char masked[MOST_HEADS] = {0};
-    const cJSON *whole = g.expected, *expected = get(whole, "masked"), *pair;
-    cJSON_ArrayForEach(pair, get(expected, "heads"))
-    {
-        const hp_block *b = hp_model_block(
-            g.model, (size_t)cJSON_GetArrayItem(pair, 0)->valuedouble);
-        masked[b->first_head +
-               (size_t)cJSON_GetArrayItem(pair, 1)->valuedouble] = 1;
-    }
+    const cJSON *whole = g.expected, *expected = get(whole, "masked");
+    mask_heads(masked, &g);
     run(&g, output_of(&g), masked);
     assert_output(&g, expected);
     run(&g, output_of(&g), NULL); /* and the mask was what made it so */
     assert_output(&g, whole);
+    close_golden(&g);
+}
+
+/* The labels of the targets, for windows that hold the mask token already. */
+static int32_t *labels_of(const golden *g)
+{
+    size_t n = g->start[g->sequences.n];
+    int32_t *labels = zeroed(n, sizeof *labels);
+    for (size_t i = 0; i < n; i++)
+        labels[i] = -1;
+    for (size_t i = 0; i < g->n_targets; i++)
+        labels[g->start[g->targets[i].sequence] + g->targets[i].position] =
+            g->targets[i].id;
+    return labels;
+}
+
+static void assert_loss(const hp_eval *e, const golden *g,
+                        const cJSON *expected)
+{
+    double loss = e->loss;
+    numbers one = {&loss, 1};
+    assert_int_equal(e->tokens, g->n_targets);
+    assert_relative(&one, get(expected, "loss"), LOSS_TOLERANCE);
+}
+
+/* Both masks in one go, the base computed beside them. */
+static void evaluations_agree(void **state)
+{
+    golden g;
+    open_golden(&g, *state);
+    unsigned char masked[MOST_HEADS] = {0};
+    const unsigned char *masks[2] = {NULL, masked};
+    mask_heads(masked, &g);
+    int32_t *labels = labels_of(&g);
+    hp_eval_data data = {.sequences = &g.sequences, .labels = labels};
+    hp_eval_options o = {
+        .run = {.backend = g.backend, .masks = masks, .n_variants = 2},
+        .base.unmasked = 1};
+    hp_eval *e[2];
+    hp_error err = {{0}, {0}, {0}};
+    if (hp_evaluate(e, g.model, &data, &o, &err))
+        fail_msg("%s", err.message);
+    if (g.n_targets) {
+        assert_loss(e[0], &g, g.expected);
+        assert_loss(e[1], &g, get(g.expected, "masked"));
+        double off = e[1]->loss - e[0]->loss - e[1]->delta;
+        assert_true(fabs(off) < 1e-12 && e[1]->base_loss == e[0]->loss);
+    } else {
+        assert_true(e[0]->value == 1.0 && e[1]->value < 1.0);
+    }
+    assert_true(e[0]->kl == 0.0 || !g.n_targets);
+    hp_eval_free(e[0]);
+    hp_eval_free(e[1]);
+    free(labels);
     close_golden(&g);
 }
 
@@ -429,13 +489,14 @@ static char folders[][16] = {
     "bert-gamma", "bert-classifier", "bert-minilm",
 };
 #define N_FOLDERS (sizeof folders / sizeof *folders)
-#define N_CHECKS  4U
+#define N_CHECKS  5U
 
 int main(void)
 {
     const struct CMUnitTest checks[N_CHECKS] = {
         cmocka_unit_test(the_forward_pass_agrees),
         cmocka_unit_test(masked_heads_count_as_zero),
+        cmocka_unit_test(evaluations_agree),
         cmocka_unit_test(magnitudes_agree),
         cmocka_unit_test(slices_agree),
     };
