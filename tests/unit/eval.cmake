@@ -1,0 +1,2 @@
+hp_unit(eval)
+target_link_libraries(test_eval PRIVATE fixture)
