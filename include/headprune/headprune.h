@@ -11,6 +11,7 @@
 #include "headprune/document.h"
 #include "headprune/error.h"
 #include "headprune/eval.h"
+#include "headprune/gate.h"
 #include "headprune/generate.h"
 #include "headprune/heads.h"
 #include "headprune/model.h"
