@@ -69,6 +69,21 @@ HP_CHECKED
 hp_status hp_document_parse_plan(hp_plan **out, const char *text, size_t len,
                                  hp_error *err);
 
+/* Any document: what its schema says is in it is there, the rest is NULL. */
+typedef struct hp_document {
+    const char *path; /* as given; "standard input" */
+    const char *text; /* [len] and a NUL: the bytes that were read */
+    size_t len;
+    hp_scores *scores; /* scores/1; report/1 when it knows all scores */
+    hp_plan *plan;     /* plan/1 and report/1 */
+} hp_document;
+
+/* From a path, or "-". HP_FORMAT: no document of headprune, or of a kind that
+ * holds nothing to draw. */
+HP_CHECKED
+hp_status hp_document_open(hp_document **out, const char *path, hp_error *err);
+void hp_document_free(hp_document *d); /* NULL is fine */
+
 #ifdef __cplusplus
 }
 #endif

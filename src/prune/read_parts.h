@@ -59,6 +59,16 @@ hp_status hp__check_heads(const hp_head *heads, size_t n, hp_error *err);
 /* The number behind the last colon of an id; 0: there is none. */
 int hp__head_of_id(uint32_t *out, const char *id);
 
+/* Whole documents. Of a report, `*out` stays NULL when it does not know all
+ * scores. */
+HP_CHECKED
+hp_status hp__read_scores(hp_scores **out, const hp__node *root, hp_error *err);
+HP_CHECKED
+hp_status hp__read_report_scores(hp_scores **out, const hp__node *root,
+                                 hp_error *err);
+HP_CHECKED
+hp_status hp__read_plan(hp_plan **out, const hp__node *root, hp_error *err);
+
 /* Puts where it happened in front of a message: "heads[3]: ...". */
 hp_status hp__within(hp_error *err, hp_status st, const char *array, size_t i);
 

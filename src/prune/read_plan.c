@@ -299,7 +299,7 @@ static hp_status read_all(draft *d, const hp__node *root, hp_error *err)
     return st ? st : read_policy(d, root, err);
 }
 
-static hp_status read_plan(hp_plan **out, const hp__node *root, hp_error *err)
+hp_status hp__read_plan(hp_plan **out, const hp__node *root, hp_error *err)
 {
     draft d = {0};
     hp_status st = hp__plan_new(&d.p, &d.a, err);
@@ -326,7 +326,7 @@ hp_status hp_document_parse_plan(hp_plan **out, const char *text, size_t len,
     *out = NULL;
     hp_status st = hp__json_parse(&j, text, len, err);
     if (!st)
-        st = read_plan(out, hp__json_root(j), err);
+        st = hp__read_plan(out, hp__json_root(j), err);
     hp__json_free(j);
     return st;
 }
@@ -337,7 +337,7 @@ hp_status hp_document_read_plan(hp_plan **out, const char *path, hp_error *err)
     *out = NULL;
     hp_status st = hp__json_open(&j, path, HP__DOCUMENT_MOST, err);
     if (!st)
-        st = read_plan(out, hp__json_root(j), err);
+        st = hp__read_plan(out, hp__json_root(j), err);
     hp__json_free(j);
     return st ? hp_fail_file(err, st,
                              strcmp(path, "-") == 0 ? "standard input" : path)

@@ -39,7 +39,8 @@ static hp_status rank_heads(uint32_t *rank, const hp_scores *s, hp_error *err)
 }
 
 static hp_status read_heads(hp_head *heads, double *values, hp__arena *a,
-                            const hp__node *list, hp_error *err)
+                            const hp__node *list, const char *key,
+                            hp_error *err)
 {
     hp_status st = HP_OK;
     size_t i = 0;
@@ -48,19 +49,19 @@ static hp_status read_heads(hp_head *heads, double *values, hp__arena *a,
         st = hp__read_head(&heads[i], a, n, err);
         if (!st)
             st = hp__node_get_double(&values[i], n, "score", err);
-        st = hp__within(err, st, "heads", i);
+        st = hp__within(err, st, key, i);
     }
     return st ? st : hp__check_heads(heads, i, err);
 }
 
 static hp_status read_table(hp_scores *s, hp__arena *a, const hp__node *root,
-                            hp_error *err)
+                            const char *key, hp_error *err)
 {
     const hp__node *list;
     hp_head *heads;
     double *values;
     uint32_t *rank;
-    hp_status st = hp__read_array(&list, root, "heads", err);
+    hp_status st = hp__read_array(&list, root, key, err);
     if (st)
         return st;
     s->n_heads = hp__node_count(list);
@@ -78,19 +79,20 @@ static hp_status read_table(hp_scores *s, hp__arena *a, const hp__node *root,
     s->heads = heads;
     s->values = values;
     s->rank = rank;
-    st = read_heads(heads, values, a, list, err);
+    st = read_heads(heads, values, a, list, key, err);
     return st ? st : rank_heads(rank, s, err);
 }
 
+/* `key`: the member that lists the heads. */
 static hp_status read_scores(hp_scores **out, const hp__node *root,
-                             hp_error *err)
+                             const char *schema, const char *key, hp_error *err)
 {
     hp_scores *s = NULL;
     hp__arena *a = NULL;
     hp__read_method method = {0};
     hp_status st = hp__scores_new(&s, &a, err);
     if (!st)
-        st = hp__read_schema(root, HP__SCORES_SCHEMA, NULL, err);
+        st = hp__read_schema(root, schema, NULL, err);
     if (!st)
         st = hp__read_model(&s->model, a, root, err);
     if (!st)
@@ -105,12 +107,33 @@ static hp_status read_scores(hp_scores **out, const hp__node *root,
                                   err);
     }
     if (!st)
-        st = read_table(s, a, root, err);
+        st = read_table(s, a, root, key, err);
     if (st)
         hp_scores_free(s);
     else
         *out = s;
     return st;
+}
+
+hp_status hp__read_scores(hp_scores **out, const hp__node *root, hp_error *err)
+{
+    return read_scores(out, root, HP__SCORES_SCHEMA, "heads", err);
+}
+
+hp_status hp__read_report_scores(hp_scores **out, const hp__node *root,
+                                 hp_error *err)
+{
+    const hp__node *list = hp__node_find(root, "scores");
+    *out = NULL;
+    for (const hp__node *n = hp__node_first(list); n; n = hp__node_next(n)) {
+        const hp__node *score = hp__node_find(n, "score");
+        if (score && hp__node_kind(score) == HP__NULL)
+            return HP_OK;
+    }
+    if (!hp__node_find(root, "method") ||
+        hp__node_kind(hp__node_find(root, "method")) == HP__NULL)
+        return HP_OK;
+    return read_scores(out, root, HP__REPORT_SCHEMA, "scores", err);
 }
 
 hp_status hp_document_parse_scores(hp_scores **out, const char *text,
@@ -120,7 +143,7 @@ hp_status hp_document_parse_scores(hp_scores **out, const char *text,
     *out = NULL;
     hp_status st = hp__json_parse(&j, text, len, err);
     if (!st)
-        st = read_scores(out, hp__json_root(j), err);
+        st = hp__read_scores(out, hp__json_root(j), err);
     hp__json_free(j);
     return st;
 }
@@ -132,7 +155,7 @@ hp_status hp_document_read_scores(hp_scores **out, const char *path,
     *out = NULL;
     hp_status st = hp__json_open(&j, path, HP__DOCUMENT_MOST, err);
     if (!st)
-        st = read_scores(out, hp__json_root(j), err);
+        st = hp__read_scores(out, hp__json_root(j), err);
     hp__json_free(j);
     return st ? hp_fail_file(err, st,
                              strcmp(path, "-") == 0 ? "standard input" : path)
