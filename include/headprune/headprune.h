@@ -15,6 +15,7 @@
 #include "headprune/generate.h"
 #include "headprune/heads.h"
 #include "headprune/model.h"
+#include "headprune/page.h"
 #include "headprune/plan.h"
 #include "headprune/progress.h"
 #include "headprune/rewrite.h"

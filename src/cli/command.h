@@ -19,6 +19,7 @@ typedef struct cli {
     size_t n_command_line;
 } cli;
 
+#define SOME_ARGS SIZE_MAX /* one or more */
 typedef struct command {
     const char *name;
     unsigned takes; /* TAKES_* bit */
@@ -43,6 +44,7 @@ hp_status cmd_apply(cli *c, hp_error *err);
 hp_status cmd_methods(cli *c, hp_error *err);
 hp_status cmd_tokens(cli *c, hp_error *err);
 hp_status cmd_attention(cli *c, hp_error *err);
+hp_status cmd_report(cli *c, hp_error *err);
 
 /* help.c */
 void help_usage(FILE *out); /* a few lines */

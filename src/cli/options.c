@@ -83,22 +83,27 @@ const option_row option_rows[] = {
     [OPT_BUDGET] = {"budget", 0, OPTION_SIZE, "SIZE", NULL, 0, 0, TAKES_RUNS,
                     "memory for hidden states (default 64MiB); never changes "
                     "the result"},
-    [OPT_OUTPUT] = TEXT("output", 'o', "PATH", TAKES_WRITERS | TAKES_ATTENTION,
+    [OPT_OUTPUT] = TEXT("output", 'o', "PATH",
+                        TAKES_WRITERS | TAKES_ATTENTION | TAKES_REPORT,
                         "output folder, X.safetensors, or - for standard "
                         "output (default NAME-METHOD-RATIO; of attention "
-                        "none)"),
+                        "none); of report, the page"),
+    [OPT_SVG] = TEXT("svg", 0, "DIR", TAKES_REPORT,
+                     "write every figure to a file of its own in this folder"),
     [OPT_EMIT] = TEXT("emit", 0, "FORM", TAKES_WRITERS,
                       "form of the output (default zero)"),
     [OPT_REPORT] = TEXT("report", 0, "FILE", TAKES_WRITERS,
                         "where the JSON report goes (default: headprune.json "
                         "in the output folder)"),
-    [OPT_FORCE] = FLAG("force", 'f', TAKES_WRITERS | TAKES_ATTENTION,
-                       "replace an existing output; write bytes to a terminal"),
+    [OPT_FORCE] =
+        FLAG("force", 'f', TAKES_WRITERS | TAKES_ATTENTION | TAKES_REPORT,
+             "replace an existing output; write bytes to a terminal"),
     [OPT_DRY_RUN] = FLAG("dry-run", 'n', TAKES_WRITERS,
                          "say what would be done, write nothing"),
-    [OPT_FORMAT] = CHOICE("format", "FORM", "human|json|ndjson|tsv|md",
-                          TAKES_ALL & ~(TAKES_TOKENS | TAKES_HELP),
-                          "form of standard output (default human)"),
+    [OPT_FORMAT] =
+        CHOICE("format", "FORM", "human|json|ndjson|tsv|md",
+               TAKES_ALL & ~(TAKES_TOKENS | TAKES_HELP | TAKES_REPORT),
+               "form of standard output (default human)"),
     [OPT_JSON] = FLAG("json", 0, TAKES_ALL & ~TAKES_HELP,
                       "--format json, and errors as JSON too"),
     [OPT_QUIET] = {"quiet", 'q', OPTION_COUNT, NULL, NULL, 0, 0, TAKES_ALL,

@@ -21,6 +21,7 @@ enum {
     TAKES_METHODS = 32,
     TAKES_TOKENS = 64,
     TAKES_HELP = 128,
+    TAKES_REPORT = 256,
     TAKES_ATTENTION = 1024
 };
 #define TAKES_WRITERS (TAKES_METHOD | TAKES_APPLY)
@@ -66,6 +67,7 @@ typedef enum option_id {
     OPT_THREADS,
     OPT_BUDGET,
     OPT_OUTPUT,
+    OPT_SVG,
     OPT_EMIT,
     OPT_REPORT,
     OPT_FORCE,

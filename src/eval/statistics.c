@@ -69,10 +69,13 @@ static int by_value(const void *a, const void *b)
     return (x->value > y->value) - (x->value < y->value);
 }
 
-/* Ranks from 1; equal values share the mean of theirs. */
-static void rank_values(double *ranks, place *work, const double *values,
-                        size_t n)
+hp_status hp__mean_ranks(double *ranks, const double *values, size_t n,
+                         hp_error *err)
 {
+    place *work = NULL;
+    hp_status st = hp__new(&work, n, sizeof *work, err);
+    if (st)
+        return st;
     for (size_t i = 0; i < n; i++)
         work[i] = (place){values[i], i};
     qsort(work, n, sizeof *work, by_value);
@@ -82,6 +85,8 @@ static void rank_values(double *ranks, place *work, const double *values,
         for (size_t i = from; i < to; i++)
             ranks[work[i].at] = (double)(from + 1 + to) / 2;
     }
+    free(work);
+    return HP_OK;
 }
 
 static double correlate(const double *a, const double *b, size_t n)
@@ -100,16 +105,13 @@ hp_status hp__spearman(double *out, const double *a, const double *b, size_t n,
                        hp_error *err)
 {
     double *ranks = NULL;
-    place *work = NULL;
     hp_status st = hp__new(&ranks, 2 * n, sizeof *ranks, err);
     if (!st)
-        st = hp__new(&work, n, sizeof *work, err);
-    if (!st) {
-        rank_values(ranks, work, a, n);
-        rank_values(ranks + n, work, b, n);
+        st = hp__mean_ranks(ranks, a, n, err);
+    if (!st)
+        st = hp__mean_ranks(ranks + n, b, n, err);
+    if (!st)
         *out = correlate(ranks, ranks + n, n);
-    }
-    free(work);
     free(ranks);
     return st;
 }

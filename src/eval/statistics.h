@@ -27,6 +27,11 @@ double hp__sample_p(const hp__sample *s, double value);
  * freedom. */
 double hp__student_p(double t, size_t degrees);
 
+/* Ranks of values [n], from 1, smallest first; equal values share the mean of
+ * theirs. */
+HP_CHECKED
+hp_status hp__mean_ranks(double *ranks, const double *values, size_t n,
+                         hp_error *err);
 /* Spearman's rank correlation of a and b [n], ties with their mean rank; NaN
  * when one of them does not vary. */
 HP_CHECKED

@@ -1,0 +1,23 @@
+#ifndef HEADPRUNE_DRAW_PAGE_PARTS_H
+#define HEADPRUNE_DRAW_PAGE_PARTS_H
+
+#include "draw/figure.h"
+
+/* Text of the page around its figures. */
+
+/* What the page is about, as an element `tag`. */
+void hp__put_heading(hp__buffer *b, const char *tag,
+                     const hp_document *const *docs, size_t n);
+/* The model that all documents are of; NULL: they are of several. */
+const hp_model_info *hp__common_model(const hp_document *const *docs, size_t n);
+void hp__put_model(hp__buffer *b, const hp_model_info *m);
+/* The heading of a view's section, and what its figures are of; its model
+ * unless the page tells it for all. */
+HP_CHECKED
+hp_status hp__put_facts(hp__buffer *b, const hp__view *v, int with_model,
+                        hp_error *err);
+/* Which files the page was made of, and their text for programs. */
+void hp__put_footer(hp__buffer *b, const hp_document *const *docs, size_t n);
+void hp__put_data(hp__buffer *b, const hp_document *const *docs, size_t n);
+
+#endif

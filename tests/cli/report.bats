@@ -1,0 +1,163 @@
+#!/usr/bin/env bats
+# shellcheck disable=SC2016,SC2030,SC2031,SC2153,SC2154
+load common
+
+# documents: entropy.json, magnitude.json, plan.json (of entropy) and
+# pruned/headprune.json (of magnitude).
+documents() {
+    "$HEADPRUNE" -q score entropy --json --data "$TEXT" "$WORDS" >entropy.json
+    "$HEADPRUNE" -q score magnitude --json "$WORDS" >magnitude.json
+    "$HEADPRUNE" plan entropy.json --ratio 0.5 --json >plan.json
+    "$HEADPRUNE" -q magnitude --ratio 0.25 "$WORDS" -o pruned >/dev/null
+}
+
+# well_formed FILE...: XML.
+well_formed() {
+    /usr/bin/python3 -c '
+import sys, xml.etree.ElementTree as tree
+for name in sys.argv[1:]:
+    assert tree.parse(name).getroot().tag == "{http://www.w3.org/2000/svg}svg"
+' "$@"
+}
+
+@test "documents become one page and its figures" {
+    documents
+    hp report entropy.json magnitude.json plan.json pruned/headprune.json \
+        -o page.html --svg figures
+    succeeds
+    says "$output" "page.html: 7 figures of 4 documents"
+    says "$output" "figures/agreement-1.svg"
+    [ "$(find figures -name '*.svg' | wc -l)" -eq 7 ]
+    [ "$(grep -c '<figure ' page.html)" -eq 7 ]
+    [ "$(grep -c '<table>' page.html)" -eq 7 ]
+    says "$(cat page.html)" "entropy: 2 of 4 heads pruned"
+    well_formed figures/*.svg
+    [ -z "$(find . -name '*.tmp*')" ]
+}
+
+@test "a page needs nothing but itself" {
+    documents
+    "$HEADPRUNE" report entropy.json plan.json -o page.html
+    lacks "$(cat page.html)" 'https?://|<link [^>]*href="[^d]|@import|url\(| src='
+    [ "$(grep -c '<style>' page.html)" -eq 1 ]
+}
+
+@test "the documents stand in the page for programs" {
+    documents
+    "$HEADPRUNE" report entropy.json plan.json -o page.html
+    /usr/bin/python3 -c '
+import json, re, sys
+page = open("page.html", encoding="utf-8").read()
+texts = re.findall(r"<script type=\"application/json\"[^>]*>(.*?)</script>", page, re.S)
+assert [json.loads(t) for t in texts] == [json.load(open(n)) for n in sys.argv[1:]]
+' entropy.json plan.json
+}
+
+@test "the same documents give the same bytes" {
+    documents
+    "$HEADPRUNE" report entropy.json plan.json -o a.html --svg a
+    SOURCE_DATE_EPOCH=99 "$HEADPRUNE" report entropy.json plan.json -o b.html \
+        --svg b
+    cmp a.html b.html
+    diff -r a b
+    "$HEADPRUNE" report entropy.json plan.json -o - | cmp - a.html
+}
+
+@test "text of documents is never markup" {
+    documents
+    jq '.model.path = "</title><script>alert(1)</script>"
+        | .method.name = "<img src=x onerror=alert(1)>" | .method.unit = "\"&<"
+        | .heads |= map(.name = "]]><script>\u0007")' entropy.json >bad.json
+    hp report bad.json -o page.html --svg figures
+    succeeds
+    lacks "$(cat page.html)" '<img|<script>[^
+]|<script>alert'
+    well_formed figures/*.svg
+}
+
+@test "a report of METHOD is drawn with all its scores" {
+    documents
+    "$HEADPRUNE" report pruned/headprune.json -o page.html
+    says "$(cat page.html)" "magnitude: 1 of 4 heads pruned"
+    says "$(cat page.html)" "pruned below"
+    lacks "$(cat page.html)" 'The document holds no scores|A plan knows'
+    "$HEADPRUNE" report plan.json -o - >plan.html
+    says "$(cat plan.html)" "A plan knows the scores of pruned heads only"
+}
+
+@test "a report of a list has no scores to draw" {
+    "$HEADPRUNE" -q apply --heads 0:1 "$WORDS" -o pruned
+    "$HEADPRUNE" report pruned/headprune.json -o page.html
+    says "$(cat page.html)" "a list of heads: 1 of 4 heads pruned"
+}
+
+@test "standard input is a document, once" {
+    documents
+    hp report - -o page.html <entropy.json
+    succeeds
+    says "$(cat page.html)" "standard input"
+    hp report - - -o other.html <entropy.json
+    fails 2 "standard input cannot be read more than once"
+}
+
+@test "a page replaces nothing without -f, and never a document" {
+    documents
+    echo mine >page.html
+    hp report entropy.json -o page.html
+    fails 5 "page.html: exists already (-f replaces it)"
+    [ "$(cat page.html)" = mine ]
+    hp report entropy.json -o page.html -f
+    succeeds
+    cp entropy.json before.json
+    hp report entropy.json -o ./entropy.json -f
+    fails 2 "the page would replace a document that it is made of"
+    cmp entropy.json before.json
+}
+
+@test "figures replace nothing without -f" {
+    documents
+    mkdir figures
+    echo mine >figures/histogram-1.svg
+    hp report entropy.json --svg figures -o page.html
+    fails 5 "figures/histogram-1.svg: exists already"
+    [ "$(find figures page.html -type f 2>/dev/null)" = figures/histogram-1.svg ]
+    hp report entropy.json --svg figures -f
+    succeeds
+    echo text >plain
+    hp report entropy.json --svg plain
+    fails 5 "plain: cannot make a folder"
+}
+
+@test "what cannot be drawn is refused" {
+    documents
+    hp report entropy.json
+    fails 2 "where shall it go? (give -o PAGE.html or --svg DIR)"
+    hp report -o page.html
+    fails 2 "'report' needs FILE..."
+    hp report missing.json -o page.html
+    fails 5 "missing.json: "
+    "$HEADPRUNE" methods --json >methods.json
+    hp report methods.json -o page.html
+    fails 3 "methods.json: schema 'headprune.methods/1': there is nothing in it to draw"
+    echo '{"schema": "headprune.scores/1"}' >cut.json
+    hp report entropy.json cut.json -o page.html
+    fails 3 "cut.json: "
+    jq 'del(.heads[0].score)' entropy.json >cut.json
+    hp report cut.json -o page.html
+    fails 3 "cut.json: heads[0]: key 'score'"
+    jq '.scores[1].score = "x"' pruned/headprune.json >cut.json
+    hp report cut.json -o page.html
+    fails 3 "cut.json: scores[1]: key 'score'"
+    hp report entropy.json -o nowhere/page.html
+    fails 5 "nowhere/page.html: cannot write"
+    [ ! -e page.html ]
+}
+
+@test "-q says the path alone" {
+    documents
+    hp -q report entropy.json -o page.html
+    succeeds
+    [ "$output" = page.html ]
+    hp -q report entropy.json --svg figures
+    [ "$output" = figures ]
+}

@@ -1,0 +1,150 @@
+#!/usr/bin/python3
+"""usage: pages.py HEADPRUNE [SHOTS]: makes pages of real documents and opens
+them in Chromium at two widths, light and dark, with and without JavaScript.
+Nothing may reach the console or the network, stand outside the viewport, or
+leave its figure. With SHOTS, screenshots go to that folder."""
+import base64
+import os
+import subprocess
+import sys
+import tempfile
+
+from browser import Browser
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+WIDTHS = (1280, 400)
+
+# What stands outside: elements that the reader cannot scroll to inside an
+# element of their own, and texts that leave the figure they belong to.
+OUTSIDE = """(() => {
+  const bad = [], wide = document.documentElement.clientWidth;
+  const say = (what, e) => bad.push(
+    `${what}: <${e.tagName}> ${e.textContent.trim().slice(0, 40)}`);
+  if (document.documentElement.scrollWidth > wide)
+    bad.push(`the page is ${document.documentElement.scrollWidth} wide`);
+  for (const e of document.body.querySelectorAll('*'))
+    if (!e.parentElement.closest('.scroll') &&
+        e.getBoundingClientRect().right > wide + 0.5)
+      say('outside the viewport', e);
+  for (const svg of document.querySelectorAll('svg')) {
+    const frame = svg.getBoundingClientRect();
+    for (const e of svg.querySelectorAll('text, rect, path, circle')) {
+      const box = e.getBoundingClientRect();
+      if (box.left < frame.left - 1 || box.right > frame.right + 1 ||
+          box.top < frame.top - 1 || box.bottom > frame.bottom + 1)
+        say(`outside its figure ${svg.closest('figure').id}`, e);
+    }
+    const texts = [...svg.querySelectorAll('text')];
+    texts.forEach((a, i) => texts.slice(i + 1).forEach(b => {
+      const x = a.getBoundingClientRect(), y = b.getBoundingClientRect();
+      if (Math.min(x.right, y.right) - Math.max(x.left, y.left) > 1 &&
+          Math.min(x.bottom, y.bottom) - Math.max(x.top, y.top) > 3)
+        say(`on '${b.textContent}' in ${svg.closest('figure').id}`, a);
+    }));
+  }
+  return bad;
+})()"""
+# The smallest text of a figure, in pixels of its line.
+SIZES = """Math.min(...[...document.querySelectorAll('svg text')].map(
+  e => e.getBoundingClientRect().height *
+    (e.hasAttribute('transform') ? 99 : 1)))"""
+SORTED = """(() => {
+  const table = document.querySelector('#heatmap-1 table');
+  const heads = [...table.tHead.rows[0].cells];
+  const column = heads.findIndex(h => h.textContent === 'score');
+  heads[column].click();
+  const scores = [...table.tBodies[0].rows].map(
+    r => parseFloat(r.cells[column].textContent));
+  return scores.length > 1 && scores.every((s, i) => !i || scores[i - 1] <= s);
+})()"""
+
+
+def make_pages(headprune, room):
+    def run(*words):
+        return subprocess.run(
+            [headprune, *words], cwd=room, check=True, stdout=subprocess.PIPE
+        ).stdout
+
+    def keep(name, *words):
+        with open(os.path.join(room, name), "wb") as f:
+            f.write(run(*words))
+
+    os.symlink(os.path.join(ROOT, "models"), os.path.join(room, "models"))
+    gpt2 = "models/gpt2-novels"
+    keep("entropy.json", "-q", "score", "entropy", "--json", gpt2)
+    keep("magnitude.json", "-q", "score", "magnitude", "--json", gpt2)
+    keep("plan.json", "plan", "entropy.json", "--ratio", "0.3", "--json")
+    keep("list.json", "apply", gpt2, "--heads", "0:1-3 5:7", "-n", "--json")
+    run("-q", "magnitude", "--ratio", "0.5", "--scope", "layer",
+        "models/bert-novels", "-o", "pruned")
+    run("report", "entropy.json", "magnitude.json", "plan.json", "-o", "a.html")
+    run("report", "pruned/headprune.json", "list.json", "-o", "b.html")
+    return [os.path.join(room, name) for name in ("a.html", "b.html")]
+
+
+def complaints(events):
+    for e in events:
+        p = e.get("params", {})
+        if e["method"] == "Runtime.exceptionThrown":
+            yield "exception: " + str(p["exceptionDetails"])
+        elif e["method"] == "Runtime.consoleAPICalled":
+            yield "console: " + str(p["args"])
+        elif e["method"] == "Log.entryAdded":
+            yield "log: " + p["entry"]["text"]
+        elif e["method"] == "Network.requestWillBeSent":
+            url = p["request"]["url"]
+            if not url.startswith(("file:", "data:", "about:")):
+                yield "request: " + url
+
+
+def shoot(browser, path):
+    shot = browser.call(
+        "Page.captureScreenshot", format="png", captureBeyondViewport=True
+    )
+    with open(path, "wb") as f:
+        f.write(base64.b64decode(shot["data"]))
+
+
+def look(browser, page, width, scheme, script, shots):
+    browser.call("Emulation.setScriptExecutionDisabled", value=not script)
+    browser.call(
+        "Emulation.setDeviceMetricsOverride",
+        width=width, height=900, deviceScaleFactor=1, mobile=False,
+    )
+    browser.call(
+        "Emulation.setEmulatedMedia",
+        features=[{"name": "prefers-color-scheme", "value": scheme}],
+    )
+    problems = list(complaints(browser.open("file://" + page)))
+    problems += browser.evaluate(OUTSIDE)
+    smallest = browser.evaluate(SIZES)
+    if smallest < 9:
+        problems.append(f"text {smallest:.1f} pixels high")
+    if script and not browser.evaluate(SORTED):
+        problems.append("a click on 'score' does not sort by it")
+    if shots:
+        name = os.path.basename(page).replace(".html", "")
+        shoot(browser, f"{shots}/{name}-{width}-{scheme}{'' if script else '-noscript'}.png")
+    return problems
+
+
+def main():
+    shots = sys.argv[2] if len(sys.argv) > 2 else None
+    failed = looks = 0
+    with tempfile.TemporaryDirectory(prefix="pages.") as room:
+        pages = make_pages(os.path.abspath(sys.argv[1]), room)
+        browser = Browser()
+        for page in pages:
+            for width in WIDTHS:
+                for scheme, script in (("light", True), ("dark", True), ("light", False)):
+                    found = look(browser, page, width, scheme, script, shots)
+                    looks += 1
+                    for text in found:
+                        failed += 1
+                        print(f"{os.path.basename(page)} {width} {scheme}: {text}")
+        browser.close()
+    print(f"{looks} looks at {len(pages)} pages: {failed} problems")
+    sys.exit(failed != 0)
+
+
+main()

@@ -1,0 +1,296 @@
+/* Pages of documents: which figures there are, and what they say. */
+#include "headprune/page.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static const hp_head heads[] = {
+    {"0:0", "h.0.attn", 0, 0, 0},
+    {"0:1", "h.0.attn", 0, 0, 1},
+    {"1:0", "h.1.attn", 1, 1, 0},
+    {"1:1", "h.1.attn", 1, 1, 1},
+};
+
+static hp_scores make_scores(const char *method, const double *values,
+                             const uint32_t *rank)
+{
+    return (hp_scores){
+        .model = {.path = "models/tiny",
+                  .model_type = "gpt2",
+                  .architecture = "GPT2LMHeadModel",
+                  .fingerprint = "sha256:00",
+                  .layers = 2,
+                  .heads = 4,
+                  .head_dim = 8,
+                  .parameters = 1234567},
+        .method = method,
+        .unit = "nat",
+        .prunes_highest = 1,
+        .n_heads = 4,
+        .heads = heads,
+        .values = values,
+        .rank = rank,
+    };
+}
+
+static const double values[] = {1, 4, 2, 3};
+static const uint32_t rank[] = {3, 0, 2, 1};
+static const unsigned char pruned[] = {0, 1, 0, 1};
+static const uint32_t order[] = {1, 3};
+
+static hp_plan make_plan(const hp_scores *s)
+{
+    return (hp_plan){.model = s->model,
+                     .method = s->method,
+                     .unit = s->unit,
+                     .prunes_highest = s->prunes_highest,
+                     .policy = {.ratio = 0.5},
+                     .n_heads = 4,
+                     .n_pruned = 2,
+                     .heads = heads,
+                     .values = s->values,
+                     .rank = s->rank,
+                     .pruned = pruned,
+                     .order = order};
+}
+
+static hp_document make_document(hp_scores *s, hp_plan *p)
+{
+    return (hp_document){.path = s ? "scores.json" : "plan.json",
+                         .text = "{}\n",
+                         .len = 3,
+                         .scores = s,
+                         .plan = p};
+}
+
+static hp_page *make_page(const hp_document *a, const hp_document *b)
+{
+    const hp_document *docs[] = {a, b};
+    hp_page *p = NULL;
+    hp_error err = {0};
+    if (hp_page_make(&p, docs, b ? 2 : 1, &err))
+        fail_msg("%s", err.message);
+    return p;
+}
+
+static void check_figures(const hp_page *p, const char *want)
+{
+    char names[256] = "";
+    for (size_t i = 0; i < hp_page_n_figures(p); i++) {
+        size_t len = strlen(names);
+        snprintf(names + len, sizeof names - len, "%s%s", i ? " " : "",
+                 hp_page_figure(p, i)->name);
+    }
+    assert_string_equal(names, want);
+}
+
+static void check_says(const hp_page *p, const char *text, int wanted)
+{
+    size_t len;
+    const char *html = hp_page_html(p, &len);
+    assert_int_equal(strlen(html), len);
+    if ((strstr(html, text) != NULL) != wanted)
+        fail_msg("'%s' %s", text, wanted ? "is missing" : "should not be");
+}
+
+static void test_a_page_needs_a_document(void **state)
+{
+    hp_page *p = NULL;
+    hp_error err = {0};
+    (void)state;
+    assert_int_equal(hp_page_make(&p, NULL, 0, &err), HP_INVALID);
+    assert_non_null(strstr(err.message, "no document"));
+    assert_null(p);
+}
+
+static void test_scores_alone_have_a_map_and_a_histogram(void **state)
+{
+    hp_scores s = make_scores("entropy", values, rank);
+    hp_document d = make_document(&s, NULL);
+    hp_page *p = make_page(&d, NULL);
+    (void)state;
+    check_figures(p, "heatmap-1 histogram-1");
+    check_says(p, "<title>L0 H1 score 4 nat rank 0 of 4</title>", 1);
+    check_says(p, "<h2>entropy: scores</h2>", 1);
+    check_says(p, "1,234,567 parameters", 1);
+    hp_page_free(p);
+}
+
+static void test_a_plan_and_its_scores_are_one(void **state)
+{
+    hp_scores s = make_scores("entropy", values, rank);
+    hp_plan plan = make_plan(&s);
+    hp_document a = make_document(&s, NULL), b = make_document(NULL, &plan);
+    hp_page *p = make_page(&a, &b);
+    (void)state;
+    check_figures(p, "heatmap-1 kept-1 histogram-1");
+    check_says(p, "<title>L0 H1 score 4 nat rank 0 of 4, pruned</title>", 1);
+    check_says(p, "<title>L0 H0 score 1 nat rank 3 of 4, kept</title>", 1);
+    check_says(p, "<h2>entropy: 2 of 4 heads pruned</h2>", 1);
+    check_says(p, "pruned above 2.5<", 1);
+    check_says(p, "plan.json, scores.json", 1);
+    hp_page_free(p);
+}
+
+static void test_a_plan_of_another_model_stays_apart(void **state)
+{
+    hp_scores s = make_scores("entropy", values, rank);
+    hp_plan plan = make_plan(&s);
+    plan.model.fingerprint = "sha256:11";
+    hp_document a = make_document(&s, NULL), b = make_document(NULL, &plan);
+    hp_page *p = make_page(&a, &b);
+    (void)state;
+    check_figures(p, "heatmap-1 kept-1 heatmap-2 histogram-1");
+    check_says(p, "Attention heads of several models", 1);
+    hp_page_free(p);
+}
+
+static void test_a_list_of_heads_has_no_scores(void **state)
+{
+    hp_scores s = make_scores("entropy", values, rank);
+    hp_plan plan = make_plan(&s);
+    plan.method = plan.unit = "";
+    plan.values = NULL;
+    plan.rank = NULL;
+    hp_document d = make_document(NULL, &plan);
+    hp_page *p = make_page(&d, NULL);
+    (void)state;
+    check_figures(p, "heatmap-1 kept-1");
+    check_says(p, "<title>L0 H1, pruned</title>", 1);
+    check_says(p, "a list of heads: 2 of 4 heads pruned", 1);
+    check_says(p, "go first</text>", 0);
+    hp_page_free(p);
+}
+
+static void test_two_methods_are_compared(void **state)
+{
+    static const double other[] = {1, 4, 3, 2};
+    static const uint32_t other_rank[] = {3, 0, 1, 2};
+    hp_scores s = make_scores("entropy", values, rank);
+    hp_scores t = make_scores("gradient", other, other_rank);
+    hp_document a = make_document(&s, NULL), b = make_document(&t, NULL);
+    hp_page *p = make_page(&a, &b);
+    (void)state;
+    check_figures(p, "heatmap-1 histogram-1 heatmap-2 histogram-2 agreement-1");
+    check_says(p, "= 0.800 (1: the same order", 1);
+    check_says(p, "Agreement of entropy and gradient", 1);
+    hp_page_free(p);
+}
+
+static void test_the_same_scores_twice_are_drawn_once(void **state)
+{
+    hp_scores s = make_scores("entropy", values, rank);
+    hp_document a = make_document(&s, NULL);
+    hp_page *p = make_page(&a, &a);
+    (void)state;
+    check_figures(p, "heatmap-1 histogram-1");
+    hp_page_free(p);
+}
+
+static void test_methods_that_prune_other_ends_can_agree(void **state)
+{
+    static const double other[] = {9, 2, 3, 2};
+    static const uint32_t other_rank[] = {3, 0, 2, 1};
+    hp_scores s = make_scores("entropy", values, rank);
+    hp_scores t = make_scores("magnitude", other, other_rank);
+    t.prunes_highest = 0;
+    hp_document a = make_document(&s, NULL), b = make_document(&t, NULL);
+    hp_page *p = make_page(&a, &b);
+    (void)state;
+    /* Ranks 3 0 2 1 and 3 0.5 2 0.5: 4.5 / sqrt(5 * 4.5). */
+    check_says(p, "= 0.949 (1: the same order", 1);
+    check_says(p, "0:1: rank 0 and 0.5<", 1);
+    hp_page_free(p);
+}
+
+static void test_equal_scores_agree_with_nothing(void **state)
+{
+    static const double flat[] = {2, 2, 2, 2};
+    hp_scores s = make_scores("entropy", values, rank);
+    hp_scores t = make_scores("flat", flat, rank);
+    hp_document a = make_document(&s, NULL), b = make_document(&t, NULL);
+    hp_page *p = make_page(&a, &b);
+    (void)state;
+    check_says(p, "not defined (all scores are equal)", 1);
+    hp_page_free(p);
+}
+
+static void test_hostile_text_stays_text(void **state)
+{
+    hp_scores s = make_scores("</script><b>\"'&\x01", values, rank);
+    s.model.path = "</title><script>alert(1)</script>";
+    s.unit = "<i>";
+    hp_document d = make_document(&s, NULL);
+    d.path = "\"><img src=x onerror=alert(1)>";
+    d.text = "{\"a\": \"</script><script>alert(1)</script>\"}\n";
+    d.len = strlen(d.text);
+    hp_page *p = make_page(&d, NULL);
+    (void)state;
+    check_says(p, "<script>alert", 0);
+    check_says(p, "<img", 0);
+    check_says(p, "<i>", 0);
+    check_says(p, "\x01", 0);
+    check_says(p, "{\"a\": \"\\u003c/script>\\u003cscript>alert(1)", 1);
+    check_says(p, "&lt;/script&gt;&lt;b&gt;", 1);
+    hp_page_free(p);
+}
+
+static void test_wild_heads_of_a_document_are_drawn_side_by_side(void **state)
+{
+    static const hp_head wild[] = {
+        {"4000000000:4294967295", "a", 7, 4000000000, UINT32_MAX},
+    };
+    static const double one[] = {5};
+    static const uint32_t first[] = {0};
+    hp_scores s = make_scores("entropy", one, first);
+    s.n_heads = 1;
+    s.heads = wild;
+    hp_document d = make_document(&s, NULL);
+    hp_page *p = make_page(&d, NULL);
+    (void)state;
+    assert_in_range(hp_page_figure(p, 0)->len, 100, 20000);
+    check_says(p, "L4000000000 H4294967295 score 5 nat rank 0 of 4", 1);
+    hp_page_free(p);
+}
+
+static void test_the_same_documents_give_the_same_bytes(void **state)
+{
+    hp_scores s = make_scores("entropy", values, rank);
+    hp_plan plan = make_plan(&s);
+    hp_document d = make_document(&s, &plan);
+    hp_page *p = make_page(&d, NULL), *q = make_page(&d, NULL);
+    size_t len;
+    (void)state;
+    assert_string_equal(hp_page_html(p, &len), hp_page_html(q, &len));
+    for (size_t i = 0; i < 3; i++)
+        assert_string_equal(hp_page_figure(p, i)->svg,
+                            hp_page_figure(q, i)->svg);
+    hp_page_free(p);
+    hp_page_free(q);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_page_needs_a_document),
+        cmocka_unit_test(test_scores_alone_have_a_map_and_a_histogram),
+        cmocka_unit_test(test_a_plan_and_its_scores_are_one),
+        cmocka_unit_test(test_a_plan_of_another_model_stays_apart),
+        cmocka_unit_test(test_a_list_of_heads_has_no_scores),
+        cmocka_unit_test(test_two_methods_are_compared),
+        cmocka_unit_test(test_the_same_scores_twice_are_drawn_once),
+        cmocka_unit_test(test_methods_that_prune_other_ends_can_agree),
+        cmocka_unit_test(test_equal_scores_agree_with_nothing),
+        cmocka_unit_test(test_hostile_text_stays_text),
+        cmocka_unit_test(test_wild_heads_of_a_document_are_drawn_side_by_side),
+        cmocka_unit_test(test_the_same_documents_give_the_same_bytes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
