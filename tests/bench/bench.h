@@ -15,11 +15,19 @@
  * an existing folder. 1: done; 0: failed, errno says why. */
 int bench_write_model(const char *folder);
 
-/* Multiply-adds a second, times two, that `threads` threads reach at once with
- * the widest vectors of this processor, in GFLOP/s; takes about 60 ms. */
-double bench_peak(unsigned threads);
+/*
+ * Multiply-adds a second, times two, that `threads` threads reach at once with
+ * the widest vectors of this processor, in GFLOP/s: by the clock, and in the
+ * processor time that they were given, which other programs cannot shorten.
+ * Takes about 60 ms.
+ */
+typedef struct bench_rate {
+    double by_clock, by_cpu;
+} bench_rate;
+bench_rate bench_peak(unsigned threads);
 const char *bench_peak_unit(void); /* "AVX-512" */
 
-double bench_now(void); /* seconds */
+double bench_now(void); /* seconds by the clock */
+double bench_cpu(void); /* processor time of all threads */
 
 #endif

@@ -14,11 +14,21 @@
 #define CHAINS 12 /* hide the latency of 4 cycles on two units */
 #define ROUNDS 20000
 
-double bench_now(void)
+static double seconds(clockid_t clock)
 {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(clock, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+double bench_now(void)
+{
+    return seconds(CLOCK_MONOTONIC);
+}
+
+double bench_cpu(void)
+{
+    return seconds(CLOCK_PROCESS_CPUTIME_ID);
 }
 
 #if defined(__x86_64__)
@@ -85,18 +95,18 @@ const char *bench_peak_unit(void)
     return widest().name;
 }
 
-double bench_peak(unsigned threads)
+bench_rate bench_peak(unsigned threads)
 {
-    const double seconds = 0.06;
+    const double enough = 0.06;
     unit u = widest();
-    double rounds = 0.0, kept = 0.0, start = bench_now();
+    double rounds = 0.0, kept = 0.0, start = bench_now(), cpu = bench_cpu();
 #pragma omp parallel num_threads(threads) reduction(+ : rounds, kept)
-    while (bench_now() - start < seconds) {
+    while (bench_now() - start < enough) {
         kept += (double)u.burn((float)rounds);
         rounds += 1.0;
     }
-    double took = bench_now() - start;
     /* `kept` is used so that the work cannot be left out; it is positive. */
-    return kept > 0.0 ? rounds * ROUNDS * CHAINS * u.lanes * 2.0 / took * 1e-9
-                      : 0.0;
+    double done = kept > 0.0 ? rounds * ROUNDS * CHAINS * u.lanes * 2e-9 : 0.0;
+    return (bench_rate){done / (bench_now() - start),
+                        done / (bench_cpu() - cpu) * threads};
 }

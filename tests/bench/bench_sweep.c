@@ -157,24 +157,33 @@ static double time_sweep(const hp_model *m, const hp_backend *b, seen_sum *sum)
 }
 
 typedef struct figures {
-    double tokens[MOST_RUNS], share[MOST_RUNS];
-    int n;
+    double tokens[MOST_RUNS], share[MOST_RUNS]; /* of steady repetitions */
+    double by_cpu[MOST_RUNS];                   /* of all */
+    int n, n_all;
 } figures;
 
-/* A repetition counts when the processor was the same before and after. */
+/* A repetition counts when the processor was the same before and after, and
+ * no other program had more than a twentieth of it. */
 static void repeat(figures *f, const hp_model *m, const hp_backend *b,
                    seen_sum *sum)
 {
     unsigned threads = hp_backend_cpus();
-    double before = bench_peak(threads);
-    double took = time_sweep(m, b, sum);
-    double after = bench_peak(threads), peak = (before + after) / 2.0;
+    bench_rate before = bench_peak(threads);
+    double cpu = bench_cpu(), took = time_sweep(m, b, sum);
+    cpu = (bench_cpu() - cpu) / threads;
+    bench_rate after = bench_peak(threads);
+    double peak = (before.by_clock + after.by_clock) / 2.0;
+    double peak_by_cpu = (before.by_cpu + after.by_cpu) / 2.0;
     double gflops = flops_needed() / took * 1e-9;
-    int steady = before < after * 1.1 && after < before * 1.1;
-    printf("entropy: %.0f tokens/s, %.0f GFLOP/s, %.1f %% of %.0f "
-           "(%.0f before, %.0f after)%s\n",
-           (double)TOKENS / took, gflops, 100.0 * gflops / peak, peak, before,
-           after, steady ? "" : ": not steady, left out");
+    double by_cpu = 100.0 * flops_needed() / cpu * 1e-9 / peak_by_cpu;
+    int steady = before.by_clock < after.by_clock * 1.1 &&
+                 after.by_clock < before.by_clock * 1.1 && cpu > 0.95 * took;
+    printf("entropy: %.0f tokens/s, %.0f GFLOP/s, %.1f %% of %.0f (%.0f "
+           "before, %.0f after); %.1f %% in its processor time%s\n",
+           (double)TOKENS / took, gflops, 100.0 * gflops / peak, peak,
+           before.by_clock, after.by_clock, by_cpu,
+           steady ? "" : "; not steady");
+    f->by_cpu[f->n_all++] = by_cpu;
     if (steady) {
         f->tokens[f->n] = (double)TOKENS / took;
         f->share[f->n++] = 100.0 * gflops / peak;
@@ -188,7 +197,7 @@ static void measure_entropy(const job *j)
     hp_model *m;
     hp_backend *b;
     hp_error err;
-    figures f = {.n = 0};
+    figures f = {.n_all = 0};
     if (hp_checkpoint_open(&c, j->model, NULL, &err) ||
         hp_model_open(&m, c, &err) || hp_backend_open(&b, &err))
         fail(err.message);
@@ -198,8 +207,12 @@ static void measure_entropy(const job *j)
     for (int i = 0; i < j->repeat; i++)
         repeat(&f, m, b, &sum);
     if (f.n)
-        printf("entropy, median of %d: %.0f tokens/s, %.1f %% of the peak\n",
+        printf("entropy, median of %d steady: %.0f tokens/s, %.1f %% of the "
+               "peak\n",
                f.n, median(f.tokens, f.n), median(f.share, f.n));
+    printf("entropy, median of %d: %.1f %% of the peak in its processor "
+           "time\n",
+           f.n_all, median(f.by_cpu, f.n_all));
     printf("anonymous memory at most %.1f MiB, resident at most %.1f MiB\n",
            sum.most_anonymous, memory("VmHWM"));
     double total = 0.0;
