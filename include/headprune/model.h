@@ -154,6 +154,13 @@ const char *hp_model_note(const hp_model *m, size_t i);
 /* "lm_head.weight = transformer.wte.weight"; NULL when nothing is tied. */
 const char *hp_model_tied(const hp_model *m);
 
+/* Ids of special tokens that config.json names (`mask`: -1 when it names no
+ * mask token), for models without a tokenizer. Returns how many were written.
+ */
+#define HP_MAX_SPECIAL 16
+size_t hp_model_special(const hp_model *m, int32_t ids[HP_MAX_SPECIAL],
+                        int32_t *mask);
+
 /* The model_type names that hp_model_open runs, in table order; NULL past the
  * end. */
 const char *hp_model_type_name(size_t i);

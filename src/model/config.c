@@ -215,3 +215,39 @@ hp_status hp__config_pruned(hp__pruned *out, hp__arena *a,
     out->heads = (const uint32_t(*)[2])heads;
     return HP_OK;
 }
+
+/* ---- special tokens ---- */
+
+/* A number, or a list of them. */
+static size_t add_ids(int32_t *ids, size_t n, const hp__node *node)
+{
+    const hp__node *one = node;
+    if (hp__node_kind(node) == HP__ARRAY)
+        one = hp__node_first(node);
+    for (; one && n < HP_MAX_SPECIAL; one = hp__node_next(one)) {
+        double id =
+            hp__node_kind(one) == HP__NUMBER ? hp__node_number(one) : -1.0;
+        if (id >= 0.0 && id <= INT32_MAX && floor(id) >= id)
+            ids[n++] = (int32_t)id;
+        if (one == node)
+            break;
+    }
+    return n;
+}
+
+size_t hp__config_special(int32_t ids[HP_MAX_SPECIAL], int32_t *mask,
+                          const hp__node *config)
+{
+    static const char *const keys[] = {
+        "mask_token_id", "pad_token_id", "unk_token_id", "cls_token_id",
+        "sep_token_id",  "bos_token_id", "eos_token_id"};
+    size_t n = 0;
+    *mask = -1;
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        const hp__node *node = hp__node_find(config, keys[i]);
+        n = node ? add_ids(ids, n, node) : n;
+        if (!i && n)
+            *mask = ids[0];
+    }
+    return n;
+}

@@ -38,6 +38,11 @@ HP_CHECKED
 hp_status hp__config_refuse(const hp__node *config, const char *key,
                             const char *what, hp_error *err);
 
+/* Ids under the keys of special tokens, as many as there is room for; what is
+ * no id is passed over. *mask is -1 without a mask token. */
+size_t hp__config_special(int32_t ids[HP_MAX_SPECIAL], int32_t *mask,
+                          const hp__node *config);
+
 /* The first of `architectures`; "" when there is none. */
 const char *hp__config_class(const hp__node *config);
 

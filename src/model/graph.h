@@ -47,6 +47,9 @@ struct hp_model {
     const char **notes;
     size_t n_notes;
     const char *tied;
+    int32_t special[HP_MAX_SPECIAL]; /* [n_special], of config.json */
+    size_t n_special;
+    int32_t mask; /* -1: none */
 };
 
 #endif

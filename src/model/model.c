@@ -199,6 +199,7 @@ static hp_status read_model(hp_model *m, const hp__node *config, hp_error *err)
         st = bind_tensors(m, a, detected, config, err);
     if (!st)
         st = fill_info(m, a, config, err);
+    m->n_special = hp__config_special(m->special, &m->mask, config);
     return st;
 }
 
@@ -290,4 +291,12 @@ const char *hp_model_note(const hp_model *m, size_t i)
 const char *hp_model_tied(const hp_model *m)
 {
     return m->tied;
+}
+
+size_t hp_model_special(const hp_model *m, int32_t ids[HP_MAX_SPECIAL],
+                        int32_t *mask)
+{
+    memcpy(ids, m->special, m->n_special * sizeof *ids);
+    *mask = m->mask;
+    return m->n_special;
 }
