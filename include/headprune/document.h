@@ -35,6 +35,9 @@ typedef struct hp_report {
 } hp_report;
 HP_CHECKED
 hp_status hp_document_report(char **out, const hp_report *r, hp_error *err);
+/* headprune.eval/1 */
+HP_CHECKED
+hp_status hp_document_eval(char **out, const hp_eval *e, hp_error *err);
 /* headprune.sweep/1 */
 HP_CHECKED
 hp_status hp_document_sweep(char **out, const hp_sweep *s, hp_error *err);
@@ -56,6 +59,8 @@ hp_status hp_document_read_scores(hp_scores **out, const char *path,
 HP_CHECKED
 hp_status hp_document_read_plan(hp_plan **out, const char *path, hp_error *err);
 HP_CHECKED
+hp_status hp_document_read_eval(hp_eval **out, const char *path, hp_error *err);
+HP_CHECKED
 hp_status hp_document_read_sweep(hp_sweep **out, const char *path,
                                  hp_error *err);
 /* The same from memory. */
@@ -67,6 +72,9 @@ hp_status hp_document_parse_scores(hp_scores **out, const char *text,
                                    size_t len, hp_error *err);
 HP_CHECKED
 hp_status hp_document_parse_plan(hp_plan **out, const char *text, size_t len,
+                                 hp_error *err);
+HP_CHECKED
+hp_status hp_document_parse_eval(hp_eval **out, const char *text, size_t len,
                                  hp_error *err);
 
 /* Any document: what its schema says is in it is there, the rest is NULL. */

@@ -8,6 +8,7 @@
 
 #define HP__SCORES_SCHEMA "headprune.scores/1"
 #define HP__PLAN_SCHEMA   "headprune.plan/1"
+#define HP__EVAL_SCHEMA   "headprune.eval/1"
 #define HP__REPORT_SCHEMA "headprune.report/1"
 #define HP__SWEEP_SCHEMA  "headprune.sweep/1"
 

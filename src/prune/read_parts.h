@@ -2,6 +2,7 @@
 #define HEADPRUNE_PRUNE_READ_PARTS_H
 
 #include "base/arena.h"
+#include "headprune/eval.h"
 #include "headprune/plan.h"
 #include "io/json.h"
 
@@ -61,6 +62,8 @@ int hp__head_of_id(uint32_t *out, const char *id);
 
 /* Whole documents. Of a report, `*out` stays NULL when it does not know all
  * scores. */
+HP_CHECKED
+hp_status hp__read_eval(hp_eval **out, const hp__node *root, hp_error *err);
 HP_CHECKED
 hp_status hp__read_scores(hp_scores **out, const hp__node *root, hp_error *err);
 HP_CHECKED
