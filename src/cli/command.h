@@ -41,6 +41,7 @@ hp_status cmd_inspect(cli *c, hp_error *err);
 hp_status cmd_score(cli *c, hp_error *err);
 hp_status cmd_plan(cli *c, hp_error *err);
 hp_status cmd_apply(cli *c, hp_error *err);
+hp_status cmd_eval(cli *c, hp_error *err);
 hp_status cmd_methods(cli *c, hp_error *err);
 hp_status cmd_tokens(cli *c, hp_error *err);
 hp_status cmd_attention(cli *c, hp_error *err);

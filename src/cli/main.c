@@ -56,6 +56,19 @@ static const command commands[] = {
      "headprune apply gpt2 --heads '9:3 11:3,7-10' -o pruned\n"
      "headprune apply gpt2 --heads @heads.txt --dry-run\n",
      cmd_apply},
+    {"eval", TAKES_EVAL, 1, "MODEL",
+     "perplexity, masked-LM loss or drift, with its standard error",
+     "Measures a model on a text: the perplexity of one that predicts the "
+     "next token, the loss at masked tokens of one that fills gaps, and for "
+     "one without an output how far its hidden states have turned from those "
+     "of BASE. With --heads or --plan these heads are silent, in memory, and "
+     "the difference to the whole model is shown, paired by token. All "
+     "windows of the text are used.",
+     "headprune eval gpt2 --data wiki.txt --length 512 --stride 256\n"
+     "headprune eval gpt2 --data wiki.txt --heads '0:1,4 3:2'\n"
+     "headprune eval gpt2-pruned --against gpt2 --data wiki.txt --json\n"
+     "headprune eval bert --tokens test.ids --mask-id 103\n",
+     cmd_eval},
     {"methods", TAKES_METHODS, 0, "",
      "the methods: what each needs and which end it prunes first",
      "Lists the methods.", "headprune methods\n", cmd_methods},

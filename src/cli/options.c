@@ -38,28 +38,39 @@ const option_row option_rows[] = {
                         "leave every attention block at least N heads"),
     [OPT_PROTECT] = TEXT("protect", 0, "LIST", TAKES_POLICY,
                          "never prune these heads: '0:* 5:1,3'"),
-    [OPT_PLAN] = TEXT("plan", 0, "FILE", TAKES_APPLY,
+    [OPT_PLAN] = TEXT("plan", 0, "FILE", TAKES_APPLY | TAKES_EVAL,
                       "prune what this plan says; - is standard input"),
-    [OPT_HEADS] = TEXT("heads", 0, "LIST", TAKES_APPLY,
+    [OPT_HEADS] = TEXT("heads", 0, "LIST", TAKES_APPLY | TAKES_EVAL,
                        "prune these heads: '9:3 11:3,7-10'; @FILE and - read "
                        "a list or a plan"),
-    [OPT_ANY_MODEL] = FLAG("any-model", 0, TAKES_APPLY,
+    [OPT_ANY_MODEL] = FLAG("any-model", 0, TAKES_APPLY | TAKES_EVAL,
                            "apply a plan that was made for another model"),
+    [OPT_AGAINST] = TEXT("against", 0, "BASE", TAKES_EVAL,
+                         "compare with this checkpoint (default with heads "
+                         "to prune: the model itself, whole)"),
     [OPT_TEXT] =
         TEXT("text", 0, "TEXT", TAKES_ATTENTION, "the text to look at"),
     [OPT_DATA] = {"data", 0, OPTION_LIST, "FILE", NULL, 0, 0,
                   TAKES_RUNS | TAKES_TOKENS,
-                  "calibration text, .gz too; - is standard input; may "
+                  "the text to use, .gz too; - is standard input; may "
                   "repeat (default: a built-in sample)"},
     [OPT_TOKENS] = TEXT("tokens", 0, "FILE", TAKES_RUNS,
                         "token ids in place of text: one sequence a line"),
     [OPT_SEQUENCES] =
-        NUMBER("sequences", "N", 1, UINT32_MAX, TAKES_SCORERS | TAKES_TOKENS,
-               "use at most N windows (default 32)"),
+        NUMBER("sequences", "N", 1, UINT32_MAX,
+               TAKES_SCORERS | TAKES_TOKENS | TAKES_EVAL,
+               "use at most N windows (default 32, for eval all)"),
     [OPT_LENGTH] =
         NUMBER("length", "T", 1, UINT32_MAX, TAKES_RUNS | TAKES_TOKENS,
                "tokens a window (default 512, or the model's "
                "maximum if that is less)"),
+    [OPT_STRIDE] =
+        NUMBER("stride", "S", 1, UINT32_MAX, TAKES_EVAL | TAKES_TOKENS,
+               "slide the window by S tokens; every token counts once, with "
+               "what stands before it in the window as context"),
+    [OPT_MASK_ID] = NUMBER("mask-id", "N", 0, INT32_MAX, TAKES_EVAL,
+                           "id of the mask token, when neither tokenizer nor "
+                           "config.json tell it"),
     [OPT_LINES] = FLAG("lines", 0, TAKES_TOKENS,
                        "every line is a text of its own, not cut"),
     [OPT_NULL] =

@@ -22,14 +22,16 @@ enum {
     TAKES_TOKENS = 64,
     TAKES_HELP = 128,
     TAKES_REPORT = 256,
+    TAKES_EVAL = 2048,
     TAKES_ATTENTION = 1024
 };
 #define TAKES_WRITERS (TAKES_METHOD | TAKES_APPLY)
 #define TAKES_SCORERS (TAKES_METHOD | TAKES_SCORE)
 #define TAKES_POLICY  (TAKES_METHOD | TAKES_PLAN)
-#define TAKES_RUNS    (TAKES_SCORERS | TAKES_ATTENTION) /* forward passes */
-#define TAKES_MODEL   (TAKES_RUNS | TAKES_INSPECT | TAKES_APPLY | TAKES_TOKENS)
-#define TAKES_ALL     0xFFFF
+#define TAKES_RUNS                                                             \
+    (TAKES_SCORERS | TAKES_ATTENTION | TAKES_EVAL) /* forward passes */
+#define TAKES_MODEL (TAKES_RUNS | TAKES_INSPECT | TAKES_APPLY | TAKES_TOKENS)
+#define TAKES_ALL   0xFFFF
 
 typedef enum option_type {
     OPTION_FLAG,
@@ -51,11 +53,14 @@ typedef enum option_id {
     OPT_PLAN,
     OPT_HEADS,
     OPT_ANY_MODEL,
+    OPT_AGAINST,
     OPT_TEXT,
     OPT_DATA,
     OPT_TOKENS,
     OPT_SEQUENCES,
     OPT_LENGTH,
+    OPT_STRIDE,
+    OPT_MASK_ID,
     OPT_LINES,
     OPT_NULL,
     OPT_NO_SPECIAL,

@@ -13,6 +13,10 @@ hp_status print_scores(const cli *c, const hp_scores *s, hp_error *err);
 HP_CHECKED
 hp_status print_plan(FILE *out, const cli *c, const hp_plan *p, hp_error *err);
 
+/* An evaluation: a few lines, or one row. */
+HP_CHECKED
+hp_status print_eval(const cli *c, const hp_eval *e, hp_error *err);
+
 /* One line per block: its layer, how many heads of `mask`, and which. */
 void print_blocks(FILE *out, const hp_head *heads, size_t n,
                   const unsigned char *mask);

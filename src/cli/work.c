@@ -84,26 +84,27 @@ hp_status work_open_tokenizer(work *w, cli *c, hp_error *err)
     return st;
 }
 
-static void say_calibration(const work *w, const cli *c)
+/* `what` is "calibration" or the like. */
+static void say_data(const work *w, const cli *c, const char *what)
 {
     const hp_calibration_info *info = hp_calibration_info_get(w->calibration);
     if (!strncmp(info->source, "embedded:", 9))
         console_say(&c->con, SAY_NOTE,
-                    "calibration: built-in sample (twelve novels), %zu x %zu "
+                    "%s: built-in sample (twelve novels), %zu x %zu "
                     "tokens; --data FILE uses your own",
-                    info->sequences, info->length);
+                    what, info->sequences, info->length);
     else
-        console_say(&c->con, SAY_DETAIL,
-                    "calibration: %s, %zu sequences, %zu tokens", info->source,
-                    info->sequences, info->tokens);
+        console_say(&c->con, SAY_DETAIL, "%s: %s, %zu sequences, %zu tokens",
+                    what, info->source, info->sequences, info->tokens);
     if (info->unknown > info->tokens / 10)
         console_say(&c->con, SAY_WARNING,
-                    "warning: %.0f %% of the calibration tokens are unknown "
+                    "warning: %.0f %% of the %s tokens are unknown "
                     "to the vocabulary; is this the model's kind of text?",
-                    100 * (double)info->unknown / (double)info->tokens);
+                    100 * (double)info->unknown / (double)info->tokens, what);
 }
 
-hp_status work_calibrate(work *w, cli *c, hp_error *err)
+static hp_status read_data(work *w, cli *c, const char *what, size_t most,
+                           hp_error *err)
 {
     const option_value *v = c->opt.value;
     const hp_spec *spec = hp_model_spec(w->model);
@@ -112,7 +113,8 @@ hp_status work_calibrate(work *w, cli *c, hp_error *err)
     hp_calibration_options o = {.data = c->opt.data,
                                 .n_data = c->opt.n_data,
                                 .tokens = v[OPT_TOKENS].text,
-                                .sequences = (size_t)v[OPT_SEQUENCES].number,
+                                .sequences = most,
+                                .stride = (size_t)v[OPT_STRIDE].number,
                                 .length = (size_t)v[OPT_LENGTH].number,
                                 .max_length = spec->max_positions,
                                 .vocab = spec->vocab,
@@ -123,9 +125,22 @@ hp_status work_calibrate(work *w, cli *c, hp_error *err)
         st = hp_calibration_open(&w->calibration, w->tokenizer, &o, err);
     if (st)
         return st;
-    console_phase(&c->con, "calibration data read");
-    say_calibration(w, c);
+    console_phase(&c->con, "data read");
+    say_data(w, c, what);
     return HP_OK;
+}
+
+hp_status work_calibrate(work *w, cli *c, hp_error *err)
+{
+    size_t most = (size_t)c->opt.value[OPT_SEQUENCES].number;
+    return read_data(w, c, "calibration", most, err);
+}
+
+hp_status work_read_windows(work *w, cli *c, hp_error *err)
+{
+    const option_value *most = &c->opt.value[OPT_SEQUENCES];
+    return read_data(w, c, "evaluation",
+                     most->given ? (size_t)most->number : SIZE_MAX, err);
 }
 
 hp_status work_open_backend(work *w, cli *c, hp_error *err)

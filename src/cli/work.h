@@ -31,6 +31,10 @@ HP_CHECKED
 hp_status work_open_tokenizer(work *w, cli *c, hp_error *err);
 HP_CHECKED
 hp_status work_calibrate(work *w, cli *c, hp_error *err);
+/* The same data options, but all windows of a text unless --sequences says how
+ * many, for an evaluation. */
+HP_CHECKED
+hp_status work_read_windows(work *w, cli *c, hp_error *err);
 HP_CHECKED
 hp_status work_open_backend(work *w, cli *c, hp_error *err);
 /* Threads and budget of the command line, with the backend. */

@@ -56,6 +56,24 @@ static hp_status check_eval(const evaluation *e, const hp_eval *base,
     return HP_OK;
 }
 
+/* Ids that the windows do not hold, and so the sweep does not check. */
+static hp_status check_ids(const evaluation *e, hp_error *err)
+{
+    const hp__targets *t = &e->targets;
+    int32_t vocab = (int32_t)e->m->spec.vocab;
+    if (t->masked && e->d->special.mask >= vocab)
+        return hp_fail(err, HP_INVALID,
+                       "mask token %d is not in the model's 0 to %d",
+                       (int)e->d->special.mask, (int)vocab - 1);
+    for (size_t i = 0; i < t->n; i++)
+        if (t->labels[i] < 0 || t->labels[i] >= vocab)
+            return hp_fail(err, HP_INVALID,
+                           "token id %d, to be predicted, is not in the "
+                           "model's 0 to %d",
+                           (int)t->labels[i], (int)vocab - 1);
+    return HP_OK;
+}
+
 static hp_status check(const evaluation *e, hp_error *err)
 {
     const hp_eval_base *b = &e->o->base;
@@ -72,7 +90,9 @@ static hp_status check(const evaluation *e, hp_error *err)
                     "the model has no output over the vocabulary, so it can "
                     "only be compared"),
             "give what to compare with: --against BASE, or heads to mask");
-    hp_status st = b->model ? check_model(e->m, b->model, err) : HP_OK;
+    hp_status st = check_ids(e, err);
+    if (!st && b->model)
+        st = check_model(e->m, b->model, err);
     return st || !b->eval ? st : check_eval(e, b->eval, err);
 }
 

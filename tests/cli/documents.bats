@@ -46,6 +46,20 @@ valid() {
     valid m.json methods-1.schema.json
 }
 
+@test "evaluations conform to their schema" {
+    eval=(-q eval --json --length 32 --sequences 2)
+    "$HEADPRUNE" "${eval[@]}" "$ROOT/models/gpt2-novels" >e.json
+    valid e.json eval-1.schema.json
+    "$HEADPRUNE" "${eval[@]}" "$ROOT/models/bert-novels" --heads 0:1 >e.json
+    valid e.json eval-1.schema.json
+    echo '[5, 6, 7]' >ids
+    "$HEADPRUNE" -q eval --json --tokens ids --heads 0:1 \
+        "$ROOT/tests/golden/bert-minilm" >e.json
+    valid e.json eval-1.schema.json
+    jq 'del(.delta)' e.json >bad.json
+    run -1 valid bad.json eval-1.schema.json
+}
+
 @test "a document that breaks its schema is seen" {
     "$HEADPRUNE" -q score magnitude --json "$TINY" >s.json
     jq '.heads[0].rank = "first"' s.json >bad.json
