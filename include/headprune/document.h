@@ -84,6 +84,8 @@ typedef struct hp_document {
     size_t len;
     hp_scores *scores; /* scores/1; report/1 when it knows all scores */
     hp_plan *plan;     /* plan/1 and report/1 */
+    hp_eval *eval;     /* eval/1 */
+    hp_sweep *sweep;   /* sweep/1 */
 } hp_document;
 
 /* From a path, or "-". HP_FORMAT: no document of headprune, or of a kind that

@@ -136,11 +136,11 @@ static void tell(const paper *p, const cli *c)
             printf("%s\n", page ? out : folder);
         return;
     }
+    size_t n = hp_page_n_figures(p->page);
     if (page)
-        printf("%s: %zu figures of %zu documents\n", out,
-               hp_page_n_figures(p->page), p->n_docs);
-    for (size_t i = 0;
-         folder && (page || !out) && i < hp_page_n_figures(p->page); i++)
+        printf("%s: %zu figure%s of %zu document%s\n", out, n,
+               n == 1 ? "" : "s", p->n_docs, p->n_docs == 1 ? "" : "s");
+    for (size_t i = 0; folder && (page || !out) && i < n; i++)
         printf("%s/%s.svg\n", folder, hp_page_figure(p->page, i)->name);
 }
 

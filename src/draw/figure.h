@@ -25,6 +25,12 @@ void hp__draw_kept(hp__figure *f, const hp__view *v);
  * scores. */
 void hp__draw_histogram(hp__figure *f, const hp__view *v);
 
+/* Values of the evaluations of one metric; 0: there are none. */
+int hp__draw_evaluations(hp__figure *f, const hp_document *const *docs,
+                         size_t n, hp_metric metric);
+/* The metric against the share of heads pruned. */
+HP_CHECKED
+hp_status hp__draw_curves(hp__figure *f, const hp_sweep *s, hp_error *err);
 /* Scores of one model by two methods: `a` and `b` have the same heads. */
 HP_CHECKED
 hp_status hp__draw_agreement(hp__figure *f, const hp_scores *a,

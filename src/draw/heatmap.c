@@ -95,7 +95,9 @@ static void put_cell(hp__buffer *b, const hp__view *v, const grid *g, size_t i,
 {
     char fill[16];
     int known = v->values && isfinite(v->values[i]);
-    hp__buffer_text(b, "<g>");
+    hp__buffer_text(b, known && share_of(g, v->values[i]) > 0.6
+                           ? "<g class=\"bright\">"
+                           : "<g>");
     put_tooltip(b, v, i);
     hp__svg_rect(b, box,
                  known ? hp__colour_fill(fill, share_of(g, v->values[i]))

@@ -185,6 +185,44 @@ static hp_status add_agreements(draft *d, const hp_document *const *docs,
     return st;
 }
 
+static hp_status add_sweeps(draft *d, const hp_document *const *docs, size_t n,
+                            hp_error *err)
+{
+    hp_status st = HP_OK;
+    for (size_t i = 0; i < n && !st; i++) {
+        hp__figure f = {0};
+        if (!docs[i]->sweep)
+            continue;
+        hp__buffer_text(&d->html, "<section>\n");
+        hp__put_sweep_facts(&d->html, docs[i], !hp__common_model(docs, n));
+        hp__buffer_text(&d->html, "<div class=\"figures\">\n");
+        st = hp__draw_curves(&f, docs[i]->sweep, err);
+        st = add_figure(d, &f, "sweep", st, err);
+        hp__put_sweep_agreements(&d->html, docs[i]->sweep);
+        hp__buffer_text(&d->html, "</div>\n</section>\n");
+    }
+    return st;
+}
+
+static hp_status add_evaluations(draft *d, const hp_document *const *docs,
+                                 size_t n, hp_error *err)
+{
+    static const hp_metric metrics[] = {HP_METRIC_PERPLEXITY,
+                                        HP_METRIC_MASKED_LM_LOSS,
+                                        HP_METRIC_HIDDEN_COSINE};
+    hp_status st = HP_OK;
+    for (size_t i = 0; i < sizeof metrics / sizeof *metrics && !st; i++) {
+        hp__figure f = {0};
+        if (!hp__draw_evaluations(&f, docs, n, metrics[i]))
+            continue;
+        hp__buffer_text(&d->html, "<section>\n<h2>Evaluation</h2>\n"
+                                  "<div class=\"figures\">\n");
+        st = add_figure(d, &f, "evaluation", HP_OK, err);
+        hp__buffer_text(&d->html, "</div>\n</section>\n");
+    }
+    return st;
+}
+
 static void put_head(hp__buffer *b, const hp_document *const *docs, size_t n)
 {
     const hp_model_info *common = hp__common_model(docs, n);
@@ -216,6 +254,10 @@ static hp_status fill(draft *d, const hp_document *const *docs, size_t n,
     size_t n_views;
     hp_status st = hp__views_new(&views, &n_views, docs, n, err);
     put_head(&d->html, docs, n);
+    if (!st)
+        st = add_sweeps(d, docs, n, err);
+    if (!st)
+        st = add_evaluations(d, docs, n, err);
     for (size_t i = 0; i < n_views && !st; i++)
         st = add_view(d, &views[i], !hp__common_model(docs, n), err);
     if (!st)
@@ -239,7 +281,7 @@ hp_status hp_page_make(hp_page **out, const hp_document *const *docs, size_t n,
     hp_status st = hp__new(&d.page, 1, sizeof *d.page, err);
     if (st)
         return st;
-    /* Three a view, one a pair. */
+    /* Three a document at most, and one a pair. */
     st = hp__arena_alloc(&d.page->figures, &d.page->arena, 3 * n + n * n,
                          sizeof *d.page->figures, err);
     if (!st)

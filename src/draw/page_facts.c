@@ -2,11 +2,16 @@
 
 #include "headprune/version.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 static const hp_model_info *model_of(const hp_document *d)
 {
+    if (d->eval)
+        return &d->eval->model;
+    if (d->sweep)
+        return &d->sweep->model;
     return d->plan ? &d->plan->model : &d->scores->model;
 }
 
@@ -162,6 +167,62 @@ hp_status hp__put_facts(hp__buffer *b, const hp__view *v, int with_model,
     end_fact(b);
     hp__buffer_text(b, "</dl>\n");
     return st;
+}
+
+static void put_evaluation(hp__buffer *b, const hp_eval *e)
+{
+    put_fact(b, "evaluated on");
+    hp__put_text(b, *e->source ? e->source : "unknown data");
+    hp__buffer_text(b, ", ");
+    put_count(b, e->tokens);
+    hp__buffer_printf(b, " tokens in %zu windows", e->windows);
+    end_fact(b);
+    put_fact(b, "nothing pruned");
+    hp__buffer_printf(b, "%s ", hp_metric_name(e->metric));
+    hp__put_number(b, e->value);
+    if (isfinite(e->value_error))
+        hp__buffer_printf(b, " \xC2\xB1 %.2g", e->value_error);
+    end_fact(b);
+}
+
+void hp__put_sweep_facts(hp__buffer *b, const hp_document *d, int with_model)
+{
+    const hp_sweep *s = d->sweep;
+    hp__buffer_text(b, "<h2>Sweep: what pruning costs</h2>\n<dl>\n");
+    if (with_model)
+        hp__put_model(b, &s->model);
+    put_evaluation(b, &s->baseline);
+    if (s->has_calibration)
+        put_calibration(b, &s->calibration);
+    put_fact(b, "policy");
+    hp__buffer_printf(b, "scope %s, keep %zu",
+                      s->scope == HP_SCOPE_LAYER ? "layer" : "global", s->keep);
+    end_fact(b);
+    put_fact(b, "points");
+    hp__buffer_printf(b, "%zu of %zu", s->n_points, s->n_planned);
+    end_fact(b);
+    put_text_fact(b, "from", d->path);
+    hp__buffer_text(b, "</dl>\n");
+}
+
+void hp__put_sweep_agreements(hp__buffer *b, const hp_sweep *s)
+{
+    static const char *const columns[] = {"method", "and",
+                                          "Spearman's \xCF\x81"};
+    if (!s->n_agreements)
+        return;
+    hp__buffer_text(b, "<div class=\"scroll\">");
+    hp__table_start(b, "How far the methods' rankings of all heads agree",
+                    columns, 3, 4);
+    for (size_t i = 0; i < s->n_agreements; i++) {
+        hp__table_row(b);
+        hp__table_text(b, s->agreements[i].first);
+        hp__table_text(b, s->agreements[i].second);
+        hp__table_number(b, s->agreements[i].spearman);
+        hp__buffer_text(b, "</tr>");
+    }
+    hp__table_end(b);
+    hp__buffer_text(b, "</div>\n");
 }
 
 void hp__put_footer(hp__buffer *b, const hp_document *const *docs, size_t n)

@@ -16,6 +16,9 @@ void hp__put_model(hp__buffer *b, const hp_model_info *m);
 HP_CHECKED
 hp_status hp__put_facts(hp__buffer *b, const hp__view *v, int with_model,
                         hp_error *err);
+void hp__put_sweep_facts(hp__buffer *b, const hp_document *d, int with_model);
+/* How the rankings of a sweep's methods agree, as a table. */
+void hp__put_sweep_agreements(hp__buffer *b, const hp_sweep *s);
 /* Which files the page was made of, and their text for programs. */
 void hp__put_footer(hp__buffer *b, const hp_document *const *docs, size_t n);
 void hp__put_data(hp__buffer *b, const hp_document *const *docs, size_t n);

@@ -31,10 +31,21 @@ static hp_status take_report(hp_document *d, const hp__node *root,
     return st ? st : hp__read_report_scores(&d->scores, root, err);
 }
 
+static hp_status take_eval(hp_document *d, const hp__node *root, hp_error *err)
+{
+    return hp__read_eval(&d->eval, root, err);
+}
+
+static hp_status take_sweep(hp_document *d, const hp__node *root, hp_error *err)
+{
+    (void)root;
+    return hp_document_parse_sweep(&d->sweep, d->text, d->len, err);
+}
+
 static const reader readers[] = {
-    {HP__SCORES_SCHEMA, take_scores},
-    {HP__PLAN_SCHEMA, take_plan},
-    {HP__REPORT_SCHEMA, take_report},
+    {HP__SCORES_SCHEMA, take_scores}, {HP__PLAN_SCHEMA, take_plan},
+    {HP__REPORT_SCHEMA, take_report}, {HP__EVAL_SCHEMA, take_eval},
+    {HP__SWEEP_SCHEMA, take_sweep},
 };
 enum { N_READERS = sizeof readers / sizeof *readers };
 
@@ -102,6 +113,8 @@ void hp_document_free(hp_document *d)
         return;
     hp_scores_free(d->scores);
     hp_plan_free(d->plan);
+    hp_eval_free(d->eval);
+    hp_sweep_free(d->sweep);
     free(((owner *)d)->text);
     free(d);
 }

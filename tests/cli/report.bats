@@ -91,6 +91,16 @@ assert [json.loads(t) for t in texts] == [json.load(open(n)) for n in sys.argv[1
     says "$(cat page.html)" "a list of heads: 1 of 4 heads pruned"
 }
 
+@test "evaluations are drawn with what they are compared with" {
+    "$HEADPRUNE" -q eval "$WORDS" --data "$TEXT" --heads 0:1 \
+        --against "$WORDS" --json >eval.json
+    hp report eval.json -o page.html --svg figures
+    succeeds
+    says "$output" "page.html: 1 figure of 1 document"
+    says "$(cat page.html)" "Evaluations: perplexity"
+    well_formed figures/evaluation-1.svg
+}
+
 @test "standard input is a document, once" {
     documents
     hp report - -o page.html <entropy.json

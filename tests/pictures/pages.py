@@ -48,15 +48,15 @@ OUTSIDE = """(() => {
 SIZES = """Math.min(...[...document.querySelectorAll('svg text')].map(
   e => e.getBoundingClientRect().height *
     (e.hasAttribute('transform') ? 99 : 1)))"""
-SORTED = """(() => {
-  const table = document.querySelector('#heatmap-1 table');
+# A click on the head of every table's first column of numbers sorts by it.
+SORTED = """[...document.querySelectorAll('table')].every(table => {
   const heads = [...table.tHead.rows[0].cells];
-  const column = heads.findIndex(h => h.textContent === 'score');
+  const column = heads.findIndex(h => h.className === 'n');
   heads[column].click();
-  const scores = [...table.tBodies[0].rows].map(
-    r => parseFloat(r.cells[column].textContent));
-  return scores.length > 1 && scores.every((s, i) => !i || scores[i - 1] <= s);
-})()"""
+  const values = [...table.tBodies[0].rows].map(
+    r => parseFloat(r.cells[column].textContent)).filter(v => !isNaN(v));
+  return values.every((v, i) => !i || values[i - 1] <= v);
+}) && document.querySelectorAll('table').length > 0"""
 
 
 def make_pages(headprune, room):
@@ -79,7 +79,12 @@ def make_pages(headprune, room):
         "models/bert-novels", "-o", "pruned")
     run("report", "entropy.json", "magnitude.json", "plan.json", "-o", "a.html")
     run("report", "pruned/headprune.json", "list.json", "-o", "b.html")
-    return [os.path.join(room, name) for name in ("a.html", "b.html")]
+    short = ("--sequences", "2", "--length", "64", "--json")
+    keep("whole.json", "-q", "eval", gpt2, *short)
+    keep("masked.json", "-q", "eval", gpt2, "--plan", "plan.json",
+         "--against", gpt2, *short)
+    run("report", "whole.json", "masked.json", "-o", "c.html")
+    return [os.path.join(room, name) for name in ("a.html", "b.html", "c.html")]
 
 
 def complaints(events):
@@ -121,7 +126,7 @@ def look(browser, page, width, scheme, script, shots):
     if smallest < 9:
         problems.append(f"text {smallest:.1f} pixels high")
     if script and not browser.evaluate(SORTED):
-        problems.append("a click on 'score' does not sort by it")
+        problems.append("a click on a column's head does not sort by it")
     if shots:
         name = os.path.basename(page).replace(".html", "")
         shoot(browser, f"{shots}/{name}-{width}-{scheme}{'' if script else '-noscript'}.png")

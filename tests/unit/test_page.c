@@ -1,6 +1,7 @@
 /* Pages of documents: which figures there are, and what they say. */
 #include "headprune/page.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -222,6 +223,130 @@ static void test_equal_scores_agree_with_nothing(void **state)
     hp_page_free(p);
 }
 
+static hp_sweep_row sweep_row(const char *method, double ratio, size_t gone,
+                              double value)
+{
+    return (hp_sweep_row){.method = method,
+                          .ratio = ratio,
+                          .n_pruned = gone,
+                          .value = value,
+                          .n_seeds = 2,
+                          .mean = 30,
+                          .min = 20,
+                          .max = 40,
+                          .z = -1.5,
+                          .p = 0.25,
+                          .wins = 2,
+                          .verdict = strcmp(method, "random") != 0
+                                         ? HP_VERDICT_UNCLEAR
+                                         : HP_VERDICT_NONE};
+}
+
+/* A sweep of four heads whose values end at `last`. */
+static hp_page *make_sweep_page(double last)
+{
+    hp_scores s = make_scores("entropy", values, rank);
+    hp_sweep_row rows[] = {
+        sweep_row("entropy", 0.5, 2, 12), sweep_row("entropy", 0.75, 3, last),
+        sweep_row("random", 0.5, 2, 30), sweep_row("random", 0.75, 3, 31),
+        sweep_row("magnitude", 0.5, 2, (double)NAN)};
+    hp_sweep_point points[] = {{.method = "entropy",
+                                .n_pruned = 2,
+                                .heads = "",
+                                .value = 12,
+                                .error = 0.5},
+                               {.method = "random",
+                                .has_seed = 1,
+                                .seed = 7,
+                                .n_pruned = 2,
+                                .heads = "",
+                                .value = 20,
+                                .error = 1}};
+    hp_sweep_agreement agreement = {"entropy", "magnitude", -0.25};
+    hp_sweep sweep = {.model = s.model,
+                      .baseline = {.metric = HP_METRIC_PERPLEXITY,
+                                   .value = 10,
+                                   .value_error = 0.25,
+                                   .tokens = 2040,
+                                   .windows = 8,
+                                   .source = "<held out>"},
+                      .n_planned = 9,
+                      .n_points = 2,
+                      .points = points,
+                      .n_rows = 5,
+                      .rows = rows,
+                      .n_agreements = 1,
+                      .agreements = &agreement};
+    hp_document d = make_document(NULL, NULL);
+    d.sweep = &sweep;
+    return make_page(&d, NULL);
+}
+
+static void test_a_sweep_has_lines_a_band_and_error_bars(void **state)
+{
+    hp_page *p = make_sweep_page(14);
+    (void)state;
+    check_figures(p, "sweep-1");
+    check_says(p, "<title>entropy, 2 heads pruned: 12 \xC2\xB1 0.5</title>", 1);
+    check_says(p, "<title>random (seed 7), 2 heads pruned: 20</title>", 1);
+    check_says(p, "class=\"band\" d=\"M", 1);
+    check_says(p, "<path class=\"error line s0\"", 1);
+    check_says(p, "perplexity (lower is better)", 1);
+    check_says(p, "on a logarithmic axis", 0);
+    check_says(p, "2 of 9", 1);
+    check_says(p, "&lt;held out&gt;, 2,040 tokens in 8 windows", 1);
+    check_says(p, "<td>unclear</td>", 1);
+    check_says(p, "<td class=\"n\">-0.25</td>", 1);
+    check_says(p, "\"nan", 0);
+    check_says(p, "Lnan", 0);
+    hp_page_free(p);
+}
+
+static void test_a_wide_range_takes_a_logarithmic_axis(void **state)
+{
+    hp_page *p = make_sweep_page(9000);
+    (void)state;
+    check_says(p, "Metric: perplexity, on a logarithmic axis", 1);
+    hp_page_free(p);
+}
+
+static void test_evaluations_are_drawn_by_metric(void **state)
+{
+    hp_scores s = make_scores("entropy", values, rank);
+    hp_eval e = {.model = s.model,
+                 .metric = HP_METRIC_PERPLEXITY,
+                 .value = 12,
+                 .value_error = 0.5,
+                 .loss = 2.5,
+                 .tokens = 100,
+                 .source = "text",
+                 .heads = "0:1",
+                 .has_base = 1,
+                 .base_value = 10,
+                 .delta = 0.125,
+                 .delta_error = 0.0625,
+                 .kl = 0.03125,
+                 .same_top1 = 0.75};
+    hp_eval cosine = e;
+    cosine.metric = HP_METRIC_HIDDEN_COSINE;
+    cosine.value_error = (double)NAN;
+    cosine.has_base = 0;
+    hp_document a = make_document(NULL, NULL), b = a;
+    a.eval = &e;
+    b.eval = &cosine;
+    hp_page *p = make_page(&a, &b);
+    (void)state;
+    check_figures(p, "evaluation-1 evaluation-2");
+    check_says(p, "Evaluations: perplexity", 1);
+    check_says(p, "Lower is better", 1);
+    check_says(p, "plan.json: 12 \xC2\xB1 0.5<", 1);
+    check_says(p, "Evaluations: hidden_cosine", 1);
+    check_says(p, "plan.json: 12<", 1);
+    check_says(p, "<td>0:1</td>", 1);
+    check_says(p, ">0.125<", 1);
+    hp_page_free(p);
+}
+
 static void test_hostile_text_stays_text(void **state)
 {
     hp_scores s = make_scores("</script><b>\"'&\x01", values, rank);
@@ -288,6 +413,9 @@ int main(void)
         cmocka_unit_test(test_the_same_scores_twice_are_drawn_once),
         cmocka_unit_test(test_methods_that_prune_other_ends_can_agree),
         cmocka_unit_test(test_equal_scores_agree_with_nothing),
+        cmocka_unit_test(test_a_sweep_has_lines_a_band_and_error_bars),
+        cmocka_unit_test(test_a_wide_range_takes_a_logarithmic_axis),
+        cmocka_unit_test(test_evaluations_are_drawn_by_metric),
         cmocka_unit_test(test_hostile_text_stays_text),
         cmocka_unit_test(test_wild_heads_of_a_document_are_drawn_side_by_side),
         cmocka_unit_test(test_the_same_documents_give_the_same_bytes),
