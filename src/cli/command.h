@@ -46,6 +46,7 @@ hp_status cmd_methods(cli *c, hp_error *err);
 hp_status cmd_tokens(cli *c, hp_error *err);
 hp_status cmd_attention(cli *c, hp_error *err);
 hp_status cmd_report(cli *c, hp_error *err);
+hp_status cmd_sweep(cli *c, hp_error *err);
 
 /* help.c */
 void help_usage(FILE *out); /* a few lines */

@@ -104,6 +104,20 @@ static const command commands[] = {
      "headprune report entropy.json magnitude.json plan.json -o page.html -f\n"
      "headprune report scores.json --svg figures\n",
      cmd_report},
+    {"sweep", TAKES_SWEEP, 1, "MODEL",
+     "methods x ratios x seeds, evaluated against random pruning",
+     "Scores MODEL with every method, prunes it in memory at every ratio and "
+     "evaluates each result: perplexity, masked-LM loss or hidden cosine. "
+     "The table says of each method at each ratio how far it is from the mean "
+     "of random pruning, in standard deviations (z), how many random seeds it "
+     "beats, and how likely random pruning is to be as far away (p); better "
+     "and worse need p below 0.05. Nothing is written but the document of -o, "
+     "which is saved as points are finished.",
+     "headprune sweep gpt2 --eval-data heldout.txt -o sweep.json\n"
+     "headprune sweep gpt2 --eval-data heldout.txt --resume sweep.json\n"
+     "headprune sweep gpt2 --methods magnitude,random --ratios 0.1,0.3 "
+     "--seeds 20 --eval-data heldout.txt --format md\n",
+     cmd_sweep},
 };
 
 const command *command_at(size_t i)

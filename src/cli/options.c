@@ -26,15 +26,22 @@
     }
 
 const option_row option_rows[] = {
+    [OPT_METHODS] = TEXT("methods", 0, "LIST", TAKES_SWEEP,
+                         "methods with commas between them (default "
+                         "entropy,magnitude,random)"),
+    [OPT_RATIOS] = TEXT("ratios", 0, "LIST", TAKES_SWEEP,
+                        "shares of all heads (default 0.1,0.2,0.3,0.5,0.7)"),
+    [OPT_SEEDS] = NUMBER("seeds", "N", 1, 10000, TAKES_SWEEP,
+                         "seeds of a method that draws (default 5)"),
     [OPT_RATIO] = {"ratio", 0, OPTION_SHARE, "R", NULL, 0, 0, TAKES_POLICY,
                    "prune this share of all heads, 0 to 1"},
     [OPT_COUNT] = NUMBER("count", "N", 0, UINT32_MAX, TAKES_POLICY,
                          "prune this many heads, in place of a share"),
     [OPT_SCOPE] =
-        CHOICE("scope", "SCOPE", "global|layer", TAKES_POLICY,
+        CHOICE("scope", "SCOPE", "global|layer", TAKES_POLICY | TAKES_SWEEP,
                "rank all heads together (global, the default), or take the "
                "share from every attention block (layer)"),
-    [OPT_KEEP] = NUMBER("keep", "N", 0, UINT32_MAX, TAKES_POLICY,
+    [OPT_KEEP] = NUMBER("keep", "N", 0, UINT32_MAX, TAKES_POLICY | TAKES_SWEEP,
                         "leave every attention block at least N heads"),
     [OPT_PROTECT] = TEXT("protect", 0, "LIST", TAKES_POLICY,
                          "never prune these heads: '0:* 5:1,3'"),
@@ -56,9 +63,17 @@ const option_row option_rows[] = {
                   "repeat (default: a built-in sample)"},
     [OPT_TOKENS] = TEXT("tokens", 0, "FILE", TAKES_RUNS,
                         "token ids in place of text: one sequence a line"),
+    [OPT_EVAL_DATA] = {"eval-data", 0, OPTION_LIST, "FILE", NULL, 0, 0,
+                       TAKES_SWEEP,
+                       "text to evaluate on, all of it; may repeat (default: "
+                       "what calibrates)"},
+    [OPT_EVAL_TOKENS] =
+        TEXT("eval-tokens", 0, "FILE", TAKES_SWEEP, "token ids to evaluate on"),
+    [OPT_EVAL_SEQUENCES] = NUMBER("eval-sequences", "N", 1, UINT32_MAX,
+                                  TAKES_SWEEP, "evaluate on at most N windows"),
     [OPT_SEQUENCES] =
         NUMBER("sequences", "N", 1, UINT32_MAX,
-               TAKES_SCORERS | TAKES_TOKENS | TAKES_EVAL,
+               TAKES_SWEPT | TAKES_TOKENS | TAKES_EVAL,
                "use at most N windows (default 32, for eval all)"),
     [OPT_LENGTH] =
         NUMBER("length", "T", 1, UINT32_MAX, TAKES_RUNS | TAKES_TOKENS,
@@ -81,8 +96,9 @@ const option_row option_rows[] = {
                          "this layer alone"),
     [OPT_HEAD] = TEXT("head", 0, "HEAD", TAKES_ATTENTION,
                       "one head: its number in --layer, or its name, 9:3"),
-    [OPT_SEED] = NUMBER("seed", "S", 0, UINT64_MAX, TAKES_SCORERS,
-                        "seed of the method random (default 0)"),
+    [OPT_SEED] = NUMBER("seed", "S", 0, UINT64_MAX, TAKES_SWEPT,
+                        "seed of the method random, of sweep the first one "
+                        "(default 0)"),
     [OPT_CONFIG] = TEXT("config", 0, "FILE", TAKES_MODEL,
                         "config.json, when it is not beside the model"),
     [OPT_TOKENIZER] =
@@ -94,11 +110,15 @@ const option_row option_rows[] = {
     [OPT_BUDGET] = {"budget", 0, OPTION_SIZE, "SIZE", NULL, 0, 0, TAKES_RUNS,
                     "memory for hidden states (default 64MiB); never changes "
                     "the result"},
-    [OPT_OUTPUT] = TEXT("output", 'o', "PATH",
-                        TAKES_WRITERS | TAKES_ATTENTION | TAKES_REPORT,
-                        "output folder, X.safetensors, or - for standard "
-                        "output (default NAME-METHOD-RATIO; of attention "
-                        "none); of report, the page"),
+    [OPT_OUTPUT] =
+        TEXT("output", 'o', "PATH",
+             TAKES_WRITERS | TAKES_ATTENTION | TAKES_REPORT | TAKES_SWEEP,
+             "output folder, X.safetensors, or - for standard "
+             "output (default NAME-METHOD-RATIO; of attention "
+             "none); of report, the page; of sweep, the document"),
+    [OPT_RESUME] = TEXT("resume", 0, "FILE", TAKES_SWEEP,
+                        "go on with the sweep of this document, and save it "
+                        "there unless -o is given"),
     [OPT_SVG] = TEXT("svg", 0, "DIR", TAKES_REPORT,
                      "write every figure to a file of its own in this folder"),
     [OPT_EMIT] = TEXT("emit", 0, "FORM", TAKES_WRITERS,
@@ -107,7 +127,8 @@ const option_row option_rows[] = {
                         "where the JSON report goes (default: headprune.json "
                         "in the output folder)"),
     [OPT_FORCE] =
-        FLAG("force", 'f', TAKES_WRITERS | TAKES_ATTENTION | TAKES_REPORT,
+        FLAG("force", 'f',
+             TAKES_WRITERS | TAKES_ATTENTION | TAKES_REPORT | TAKES_SWEEP,
              "replace an existing output; write bytes to a terminal"),
     [OPT_DRY_RUN] = FLAG("dry-run", 'n', TAKES_WRITERS,
                          "say what would be done, write nothing"),
@@ -160,9 +181,13 @@ static hp_status take_value(options *o, option_id id, const char *text,
     if (row->type == OPTION_FLAG || row->type == OPTION_COUNT)
         return HP_OK;
     hp_status st = option_value_parse(v, row, text, err);
-    if (!st && row->type == OPTION_LIST)
+    if (st || row->type != OPTION_LIST)
+        return st;
+    if (id == OPT_EVAL_DATA)
+        o->eval_data[o->n_eval_data++] = text;
+    else
         o->data[o->n_data++] = text;
-    return st;
+    return HP_OK;
 }
 
 /* --name, --name=value, --name value; *i moves past a value. */
@@ -222,10 +247,11 @@ hp_status options_parse(options *o, int argc, char **argv, hp_error *err)
 {
     memset(o, 0, sizeof *o);
     size_t room = argc > 0 ? (size_t)argc : 1;
-    o->words = calloc(2 * room, sizeof *o->words);
+    o->words = calloc(3 * room, sizeof *o->words);
     if (!o->words)
         return hp_fail(err, HP_NOMEM, "no memory for the command line");
     o->data = o->words + room;
+    o->eval_data = o->data + room;
     hp_status st = HP_OK;
     int only_words = 0;
     for (int i = 1; i < argc && !st; i++) {

@@ -23,13 +23,15 @@ enum {
     TAKES_HELP = 128,
     TAKES_REPORT = 256,
     TAKES_EVAL = 2048,
-    TAKES_ATTENTION = 1024
+    TAKES_ATTENTION = 1024,
+    TAKES_SWEEP = 4096
 };
 #define TAKES_WRITERS (TAKES_METHOD | TAKES_APPLY)
 #define TAKES_SCORERS (TAKES_METHOD | TAKES_SCORE)
 #define TAKES_POLICY  (TAKES_METHOD | TAKES_PLAN)
+#define TAKES_SWEPT   (TAKES_SCORERS | TAKES_SWEEP)
 #define TAKES_RUNS                                                             \
-    (TAKES_SCORERS | TAKES_ATTENTION | TAKES_EVAL) /* forward passes */
+    (TAKES_SWEPT | TAKES_ATTENTION | TAKES_EVAL) /* forward passes */
 #define TAKES_MODEL (TAKES_RUNS | TAKES_INSPECT | TAKES_APPLY | TAKES_TOKENS)
 #define TAKES_ALL   0xFFFF
 
@@ -45,6 +47,9 @@ typedef enum option_type {
 } option_type;
 
 typedef enum option_id {
+    OPT_METHODS,
+    OPT_RATIOS,
+    OPT_SEEDS,
     OPT_RATIO,
     OPT_COUNT,
     OPT_SCOPE,
@@ -57,6 +62,9 @@ typedef enum option_id {
     OPT_TEXT,
     OPT_DATA,
     OPT_TOKENS,
+    OPT_EVAL_DATA,
+    OPT_EVAL_TOKENS,
+    OPT_EVAL_SEQUENCES,
     OPT_SEQUENCES,
     OPT_LENGTH,
     OPT_STRIDE,
@@ -73,6 +81,7 @@ typedef enum option_id {
     OPT_BUDGET,
     OPT_OUTPUT,
     OPT_SVG,
+    OPT_RESUME,
     OPT_EMIT,
     OPT_REPORT,
     OPT_FORCE,
@@ -116,6 +125,8 @@ typedef struct options {
     size_t n_words;
     const char **data; /* [n_data] --data, in order */
     size_t n_data;
+    const char **eval_data; /* [n_eval_data] --eval-data, in order */
+    size_t n_eval_data;
 } options;
 
 /* HP_INVALID: what is wrong with the command line. */

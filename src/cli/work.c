@@ -19,8 +19,11 @@ hp_status work_check_stdin(const cli *c, const char *input, hp_error *err)
     size_t readers = (size_t)is_stdin(input);
     for (size_t i = 0; i < c->opt.n_data; i++)
         readers += (size_t)is_stdin(c->opt.data[i]);
-    static const option_id others[] = {OPT_TOKENS, OPT_PLAN, OPT_HEADS,
-                                       OPT_PROTECT, OPT_CONFIG};
+    for (size_t i = 0; i < c->opt.n_eval_data; i++)
+        readers += (size_t)is_stdin(c->opt.eval_data[i]);
+    static const option_id others[] = {OPT_TOKENS, OPT_EVAL_TOKENS, OPT_RESUME,
+                                       OPT_PLAN,   OPT_HEADS,       OPT_PROTECT,
+                                       OPT_CONFIG};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         readers += (size_t)is_stdin(text_of(c, others[i]));
     return readers > 1 ? hp_fail(err, HP_INVALID,
@@ -69,6 +72,8 @@ const char *work_tokenizer_path(const work *w, const cli *c)
 
 hp_status work_open_tokenizer(work *w, cli *c, hp_error *err)
 {
+    if (w->tokenizer)
+        return HP_OK;
     const char *path = work_tokenizer_path(w, c);
     if (!path)
         return hp_fail_hint(err,
@@ -168,6 +173,27 @@ hp_run_options work_run_options(const work *w, const cli *c)
                             .threads = (unsigned)v[OPT_THREADS].number};
 }
 
+hp_status work_score_with(hp_scores **out, const work *w, cli *c,
+                          const hp_method *method, uint64_t seed, hp_error *err)
+{
+    hp_score_options o = {.run = work_run_options(w, c), .seed = seed};
+    if (w->calibration && method->needs_data) {
+        o.sequences = hp_calibration_sequences(w->calibration);
+        o.calibration = hp_calibration_info_get(w->calibration);
+    }
+    progress_bar bar;
+    progress_start(&bar, &c->con, "scoring", "tokens",
+                   hp_model_spec(w->model)->n_layers);
+    o.run.progress = progress_hook(&bar);
+    signals_hold();
+    hp_status st = hp_score(out, w->model, method, &o, err);
+    progress_end(&bar);
+    signals_release();
+    if (!st)
+        console_phase(&c->con, "scored");
+    return st;
+}
+
 hp_status work_score(work *w, cli *c, hp_error *err)
 {
     const option_value *v = c->opt.value;
@@ -180,25 +206,8 @@ hp_status work_score(work *w, cli *c, hp_error *err)
         console_say(&c->con, SAY_NOTE, "%s needs no data: none is read",
                     c->method->name);
     }
-    hp_score_options o = {
-        .run = work_run_options(w, c),
-        .seed = v[OPT_SEED].number,
-    };
-    if (w->calibration) {
-        o.sequences = hp_calibration_sequences(w->calibration);
-        o.calibration = hp_calibration_info_get(w->calibration);
-    }
-    progress_bar bar;
-    progress_start(&bar, &c->con, "scoring", "tokens",
-                   hp_model_spec(w->model)->n_layers);
-    o.run.progress = progress_hook(&bar);
-    signals_hold();
-    st = hp_score(&w->scores, w->model, c->method, &o, err);
-    progress_end(&bar);
-    signals_release();
-    if (!st)
-        console_phase(&c->con, "scored");
-    return st;
+    return work_score_with(&w->scores, w, c, c->method, v[OPT_SEED].number,
+                           err);
 }
 
 size_t work_count_dtypes(dtype_count out[MAX_DTYPES], const hp_checkpoint *c)

@@ -39,6 +39,11 @@ HP_CHECKED
 hp_status work_open_backend(work *w, cli *c, hp_error *err);
 /* Threads and budget of the command line, with the backend. */
 hp_run_options work_run_options(const work *w, const cli *c);
+/* Scores of any method, with what is open. */
+HP_CHECKED
+hp_status work_score_with(hp_scores **out, const work *w, cli *c,
+                          const hp_method *method, uint64_t seed,
+                          hp_error *err);
 /* Calibration and backend when the method needs them; then the scores. */
 HP_CHECKED
 hp_status work_score(work *w, cli *c, hp_error *err);

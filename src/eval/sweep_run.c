@@ -7,6 +7,7 @@
 #include "model/info.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,6 +30,17 @@ typedef struct sweeping {
 } sweeping;
 
 /* ---- results ---- */
+
+/* To the digits that an evaluation's document has: a sweep that is read back
+ * goes on with the numbers that it had, and on other processors too. */
+static double rounded(double value)
+{
+    char text[32];
+    if (!isfinite(value))
+        return value;
+    snprintf(text, sizeof text, "%.9g", value);
+    return strtod(text, NULL);
+}
 
 static hp_status copy_points(hp_sweep *s, hp__arena *a, const sweeping *w,
                              hp_error *err)
@@ -55,6 +67,9 @@ static hp_status copy_baseline(hp_sweep *s, hp__arena *a, const hp_eval *from,
     const double none = (double)NAN;
     hp_eval *b = &s->baseline;
     *b = *from;
+    b->value = rounded(b->value);
+    b->value_error = rounded(b->value_error);
+    b->loss = rounded(b->loss);
     b->model = s->model;
     b->has_base = 0;
     b->base = (hp_model_info){0};
@@ -208,13 +223,13 @@ static int step(void *payload, uint64_t done, uint64_t total)
 
 static void take_result(hp_sweep_point *p, const hp_eval *e)
 {
-    p->value = e->value;
-    p->error = e->value_error;
-    p->loss = e->loss;
-    p->delta = e->delta;
-    p->delta_error = e->delta_error;
-    p->kl = e->kl;
-    p->same_top1 = e->same_top1;
+    p->value = rounded(e->value);
+    p->error = rounded(e->value_error);
+    p->loss = rounded(e->loss);
+    p->delta = rounded(e->delta);
+    p->delta_error = rounded(e->delta_error);
+    p->kl = rounded(e->kl);
+    p->same_top1 = rounded(e->same_top1);
 }
 
 /* The plans `at` [n], and last the model as it is when its value is not known
@@ -289,6 +304,10 @@ static hp_status begin(sweeping *w, hp_error *err)
         st = hp__new(&w->lists, w->n, sizeof *w->lists, err);
     for (size_t i = 0; i < w->n && !st; i++) {
         const hp_plan *p = w->o->plans[i];
+        if (p->n_heads != hp_model_n_heads(w->m))
+            return hp_fail(err, HP_INVALID,
+                           "plan %zu is of %zu heads, the model has %zu", i,
+                           p->n_heads, hp_model_n_heads(w->m));
         st =
             hp_heads_format(&w->lists[i], p->pruned, p->heads, p->n_heads, err);
         w->points[i] = (hp_sweep_point){.method = p->method,

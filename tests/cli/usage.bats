@@ -38,7 +38,7 @@ load common
 }
 
 @test "help names no command that does not exist" {
-    for word in generate sweep diff restore merge taylor; do
+    for word in generate diff restore merge taylor; do
         hp --help
         lacks "$output" "^  $word "
         hp "$word" "$TINY"
@@ -216,9 +216,9 @@ load common
     bash -n completion
     # shellcheck disable=SC2016,SC1091
     reply=$(bash -c '. ./completion
-        COMP_WORDS=(headprune --ra) COMP_CWORD=1
+        COMP_WORDS=(headprune --an) COMP_CWORD=1
         _headprune; echo "${COMPREPLY[@]}"')
-    [ "$reply" = --ratio ]
+    [ "$reply" = --any-model ]
     for shell in zsh fish; do
         hp --generate "complete-$shell"
         succeeds

@@ -1,3 +1,5 @@
 hp_unit(statistics)
 hp_unit(sweep_summary)
 hp_unit(sweep_document)
+hp_unit(sweep_run)
+target_link_libraries(test_sweep_run PRIVATE fixture)
