@@ -23,6 +23,11 @@ typedef struct hp_generator_options {
 
 typedef struct hp_generator hp_generator;
 
+/* Whether the model can generate at all, before any long work: HP_UNSUPPORTED
+ * as hp_generator_open. */
+HP_CHECKED
+hp_status hp_generator_check(const hp_model *m, hp_error *err);
+
 /*
  * Reads the weights. The model is borrowed until hp_generator_free.
  * HP_UNSUPPORTED: the model is not causal or has no output over the

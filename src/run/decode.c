@@ -16,7 +16,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ROWS       ((size_t)256)
+#define ROWS ((size_t)256)
+/* A step of so few tokens is over before other threads have woken up: what
+ * takes its time are products, which one thread makes. */
+#define FEW_ROWS   ((size_t)8)
 #define LEAST_ROOM ((size_t)256) /* tokens in a new cache */
 
 struct hp_generator {
@@ -37,7 +40,7 @@ struct hp_generator {
 
 /* ---- memory ---- */
 
-static hp_status check_model(const hp_model *m, hp_error *err)
+hp_status hp_generator_check(const hp_model *m, hp_error *err)
 {
     const hp_spec *s = &m->spec;
     if (s->causal && s->output == HP_OUTPUT_CAUSAL)
@@ -192,7 +195,7 @@ hp_status hp_generator_open(hp_generator **out, const hp_model *m,
     *out = NULL;
     if (!o->backend)
         return hp_fail(err, HP_INVALID, "a forward pass needs a backend");
-    hp_status st = check_model(m, err);
+    hp_status st = hp_generator_check(m, err);
     if (!st)
         st = hp__new(&g, 1, sizeof *g, err);
     if (st)
@@ -273,7 +276,7 @@ static hp_status advance(hp_generator *g, const int32_t *ids, size_t n,
     hp_status st = embed(g, err);
     if (st)
         return st;
-#pragma omp parallel num_threads(r->threads)
+#pragma omp parallel num_threads(r->threads) if (n > FEW_ROWS)
     {
         unsigned saved = hp__denormals_off();
 #pragma omp single

@@ -73,7 +73,7 @@ hp_status hp__decoder_run(const hp__decoder *d, const hp__matrix *x,
     size_t n = (vocab_of(d) + d->outputs - 1) / d->outputs;
     hp__outcome outcome;
     hp__outcome_init(&outcome);
-#pragma omp parallel num_threads(r->threads)
+#pragma omp parallel num_threads(r->threads) if (n > 1)
     {
         unsigned saved = hp__denormals_off();
 #pragma omp for schedule(dynamic)
