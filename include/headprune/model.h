@@ -151,6 +151,15 @@ uint64_t hp_model_heads_parameters(const hp_model *m);
  * one line each ("tensor 'x' is not part of the model"). */
 size_t hp_model_n_notes(const hp_model *m);
 const char *hp_model_note(const hp_model *m, size_t i);
+/*
+ * Ids that end a text ("eos_token_id"): of generation_config.json beside the
+ * tensors where it names any, else of config.json; `*n` may be 0. `*ids` is
+ * freed by the caller with free(). HP_FORMAT: the key is neither an id nor a
+ * list of ids.
+ */
+HP_CHECKED
+hp_status hp_model_end_tokens(int32_t **ids, size_t *n, const hp_model *m,
+                              hp_error *err);
 /* "lm_head.weight = transformer.wte.weight"; NULL when nothing is tied. */
 const char *hp_model_tied(const hp_model *m);
 
