@@ -56,7 +56,9 @@ const char *format_count(char out[32], uint64_t n);
 const char *format_bytes(char out[32], uint64_t n);
 /* Bytes of the UTF-8 sequence at `c`, 0 when it is none. */
 size_t text_sequence_length(const unsigned char *c);
-/* A JSON string with its quotes; bytes that are not UTF-8 become U+FFFD. */
+/* A JSON string with its quotes; bytes that are not UTF-8 become U+FFFD.
+ * `text` ends with a NUL byte, and of print_json_bytes may hold others. */
+void print_json_bytes(FILE *out, const char *text, size_t len);
 void print_json_text(FILE *out, const char *text);
 /* "name": "text", */
 void print_json_pair(FILE *out, const char *name, const char *text);

@@ -118,6 +118,18 @@ static const command commands[] = {
      "headprune sweep gpt2 --methods magnitude,random --ratios 0.1,0.3 "
      "--seeds 20 --eval-data heldout.txt --format md\n",
      cmd_sweep},
+    {"generate", TAKES_GENERATE, 1, "MODEL", "text from a causal model",
+     "Goes on with prompts, whole or with heads silent (--heads, --plan), for "
+     "a look at what pruning did. The likeliest token is taken every time, "
+     "unless --temperature, --top-k or --top-p ask for a draw. A text ends "
+     "after --max-tokens, at the model's end token, or where the model takes "
+     "no more. All weights are held in memory in single precision. With "
+     "--tokens ids go in and come out; with --json every text is one line.",
+     "headprune generate gpt2 --prompt 'Once upon a time'\n"
+     "headprune generate gpt2 --prompt 'Once upon a time' --plan plan.json\n"
+     "headprune generate gpt2 --data prompts.txt --temperature 0.8 --top-p "
+     "0.95 --seed 1 --json\n",
+     cmd_generate},
 };
 
 const command *command_at(size_t i)

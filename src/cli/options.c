@@ -45,23 +45,29 @@ const option_row option_rows[] = {
                         "leave every attention block at least N heads"),
     [OPT_PROTECT] = TEXT("protect", 0, "LIST", TAKES_POLICY,
                          "never prune these heads: '0:* 5:1,3'"),
-    [OPT_PLAN] = TEXT("plan", 0, "FILE", TAKES_APPLY | TAKES_EVAL,
-                      "prune what this plan says; - is standard input"),
-    [OPT_HEADS] = TEXT("heads", 0, "LIST", TAKES_APPLY | TAKES_EVAL,
-                       "prune these heads: '9:3 11:3,7-10'; @FILE and - read "
-                       "a list or a plan"),
-    [OPT_ANY_MODEL] = FLAG("any-model", 0, TAKES_APPLY | TAKES_EVAL,
-                           "apply a plan that was made for another model"),
+    [OPT_PLAN] =
+        TEXT("plan", 0, "FILE", TAKES_APPLY | TAKES_EVAL | TAKES_GENERATE,
+             "prune what this plan says; - is standard input"),
+    [OPT_HEADS] =
+        TEXT("heads", 0, "LIST", TAKES_APPLY | TAKES_EVAL | TAKES_GENERATE,
+             "prune these heads: '9:3 11:3,7-10'; @FILE and - read "
+             "a list or a plan"),
+    [OPT_ANY_MODEL] =
+        FLAG("any-model", 0, TAKES_APPLY | TAKES_EVAL | TAKES_GENERATE,
+             "apply a plan that was made for another model"),
     [OPT_AGAINST] = TEXT("against", 0, "BASE", TAKES_EVAL,
                          "compare with this checkpoint (default with heads "
                          "to prune: the model itself, whole)"),
     [OPT_TEXT] =
         TEXT("text", 0, "TEXT", TAKES_ATTENTION, "the text to look at"),
+    [OPT_PROMPT] = {"prompt", 0, OPTION_LIST, "TEXT", NULL, 0, 0,
+                    TAKES_GENERATE, "the text to go on with; may repeat"},
     [OPT_DATA] = {"data", 0, OPTION_LIST, "FILE", NULL, 0, 0,
-                  TAKES_RUNS | TAKES_TOKENS,
+                  TAKES_RUNS | TAKES_GENERATE | TAKES_TOKENS,
                   "the text to use, .gz too; - is standard input; may "
-                  "repeat (default: a built-in sample)"},
-    [OPT_TOKENS] = TEXT("tokens", 0, "FILE", TAKES_RUNS,
+                  "repeat (default: a built-in sample); for generate, prompts, "
+                  "one a line"},
+    [OPT_TOKENS] = TEXT("tokens", 0, "FILE", TAKES_RUNS | TAKES_GENERATE,
                         "token ids in place of text: one sequence a line"),
     [OPT_EVAL_DATA] = {"eval-data", 0, OPTION_LIST, "FILE", NULL, 0, 0,
                        TAKES_SWEEP,
@@ -90,22 +96,37 @@ const option_row option_rows[] = {
                        "every line is a text of its own, not cut"),
     [OPT_NULL] =
         FLAG("null", '0', TAKES_TOKENS, "texts end with a NUL byte, not cut"),
-    [OPT_NO_SPECIAL] = FLAG("no-special", 0, TAKES_TOKENS | TAKES_ATTENTION,
-                            "without the tokens put around a text"),
+    [OPT_NO_SPECIAL] =
+        FLAG("no-special", 0, TAKES_TOKENS | TAKES_ATTENTION | TAKES_GENERATE,
+             "without the tokens put around a text"),
     [OPT_LAYER] = NUMBER("layer", "L", 0, UINT32_MAX, TAKES_ATTENTION,
                          "this layer alone"),
     [OPT_HEAD] = TEXT("head", 0, "HEAD", TAKES_ATTENTION,
                       "one head: its number in --layer, or its name, 9:3"),
-    [OPT_SEED] = NUMBER("seed", "S", 0, UINT64_MAX, TAKES_SWEPT,
-                        "seed of the method random, of sweep the first one "
-                        "(default 0)"),
+    [OPT_MAX_TOKENS] = NUMBER("max-tokens", "N", 1, UINT32_MAX, TAKES_GENERATE,
+                              "at most N new tokens a prompt (default 64)"),
+    [OPT_TEMPERATURE] = {"temperature", 0, OPTION_DECIMAL, "T", NULL, 0,
+                         1000000, TAKES_GENERATE,
+                         "draw tokens, the more evenly the higher T (default "
+                         "0: always the likeliest; 1 with --top-k or --top-p)"},
+    [OPT_TOP_K] = NUMBER("top-k", "K", 1, UINT32_MAX, TAKES_GENERATE,
+                         "draw from the K likeliest tokens"),
+    [OPT_TOP_P] = {"top-p", 0, OPTION_SHARE, "P", NULL, 0, 0, TAKES_GENERATE,
+                   "draw from the likeliest tokens that make up P, 0 to 1"},
+    [OPT_IGNORE_EOS] =
+        FLAG("ignore-eos", 0, TAKES_GENERATE, "go on past the end token"),
+    [OPT_SEED] =
+        NUMBER("seed", "S", 0, UINT64_MAX, TAKES_SWEPT | TAKES_GENERATE,
+               "seed of the method random, of sweep the first one, "
+               "and of what generate draws (default 0)"),
     [OPT_CONFIG] = TEXT("config", 0, "FILE", TAKES_MODEL,
                         "config.json, when it is not beside the model"),
     [OPT_TOKENIZER] =
-        TEXT("tokenizer", 0, "PATH", TAKES_RUNS | TAKES_INSPECT | TAKES_TOKENS,
+        TEXT("tokenizer", 0, "PATH",
+             TAKES_RUNS | TAKES_GENERATE | TAKES_INSPECT | TAKES_TOKENS,
              "tokenizer file or folder, when it is not beside the model"),
     [OPT_THREADS] =
-        NUMBER("threads", "N", 1, 4096, TAKES_RUNS,
+        NUMBER("threads", "N", 1, 4096, TAKES_RUNS | TAKES_GENERATE,
                "use N threads (default: the CPUs this process may use)"),
     [OPT_BUDGET] = {"budget", 0, OPTION_SIZE, "SIZE", NULL, 0, 0, TAKES_RUNS,
                     "memory for hidden states (default 64MiB); never changes "
@@ -132,10 +153,10 @@ const option_row option_rows[] = {
              "replace an existing output; write bytes to a terminal"),
     [OPT_DRY_RUN] = FLAG("dry-run", 'n', TAKES_WRITERS,
                          "say what would be done, write nothing"),
-    [OPT_FORMAT] =
-        CHOICE("format", "FORM", "human|json|ndjson|tsv|md",
-               TAKES_ALL & ~(TAKES_TOKENS | TAKES_HELP | TAKES_REPORT),
-               "form of standard output (default human)"),
+    [OPT_FORMAT] = CHOICE("format", "FORM", "human|json|ndjson|tsv|md",
+                          TAKES_ALL & ~(TAKES_TOKENS | TAKES_GENERATE |
+                                        TAKES_HELP | TAKES_REPORT),
+                          "form of standard output (default human)"),
     [OPT_JSON] = FLAG("json", 0, TAKES_ALL & ~TAKES_HELP,
                       "--format json, and errors as JSON too"),
     [OPT_QUIET] = {"quiet", 'q', OPTION_COUNT, NULL, NULL, 0, 0, TAKES_ALL,
@@ -185,6 +206,8 @@ static hp_status take_value(options *o, option_id id, const char *text,
         return st;
     if (id == OPT_EVAL_DATA)
         o->eval_data[o->n_eval_data++] = text;
+    else if (id == OPT_PROMPT)
+        o->prompts[o->n_prompts++] = text;
     else
         o->data[o->n_data++] = text;
     return HP_OK;
@@ -247,11 +270,12 @@ hp_status options_parse(options *o, int argc, char **argv, hp_error *err)
 {
     memset(o, 0, sizeof *o);
     size_t room = argc > 0 ? (size_t)argc : 1;
-    o->words = calloc(3 * room, sizeof *o->words);
+    o->words = calloc(4 * room, sizeof *o->words);
     if (!o->words)
         return hp_fail(err, HP_NOMEM, "no memory for the command line");
     o->data = o->words + room;
     o->eval_data = o->data + room;
+    o->prompts = o->eval_data + room;
     hp_status st = HP_OK;
     int only_words = 0;
     for (int i = 1; i < argc && !st; i++) {

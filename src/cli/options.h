@@ -22,6 +22,7 @@ enum {
     TAKES_TOKENS = 64,
     TAKES_HELP = 128,
     TAKES_REPORT = 256,
+    TAKES_GENERATE = 512,
     TAKES_EVAL = 2048,
     TAKES_ATTENTION = 1024,
     TAKES_SWEEP = 4096
@@ -32,18 +33,20 @@ enum {
 #define TAKES_SWEPT   (TAKES_SCORERS | TAKES_SWEEP)
 #define TAKES_RUNS                                                             \
     (TAKES_SWEPT | TAKES_ATTENTION | TAKES_EVAL) /* forward passes */
-#define TAKES_MODEL (TAKES_RUNS | TAKES_INSPECT | TAKES_APPLY | TAKES_TOKENS)
-#define TAKES_ALL   0xFFFF
+#define TAKES_MODEL                                                            \
+    (TAKES_RUNS | TAKES_GENERATE | TAKES_INSPECT | TAKES_APPLY | TAKES_TOKENS)
+#define TAKES_ALL 0xFFFF
 
 typedef enum option_type {
     OPTION_FLAG,
-    OPTION_COUNT,  /* a flag that may repeat */
-    OPTION_TEXT,   /* anything but an empty text */
-    OPTION_LIST,   /* the same, may repeat */
-    OPTION_NUMBER, /* min .. max of the row */
-    OPTION_SHARE,  /* 0 .. 1 */
-    OPTION_SIZE,   /* bytes: 64MiB, 512K */
-    OPTION_CHOICE  /* a word of the row's choices */
+    OPTION_COUNT,   /* a flag that may repeat */
+    OPTION_TEXT,    /* anything but an empty text */
+    OPTION_LIST,    /* the same, may repeat */
+    OPTION_NUMBER,  /* min .. max of the row */
+    OPTION_SHARE,   /* 0 .. 1 */
+    OPTION_DECIMAL, /* min .. max of the row, fractions too */
+    OPTION_SIZE,    /* bytes: 64MiB, 512K */
+    OPTION_CHOICE   /* a word of the row's choices */
 } option_type;
 
 typedef enum option_id {
@@ -60,6 +63,7 @@ typedef enum option_id {
     OPT_ANY_MODEL,
     OPT_AGAINST,
     OPT_TEXT,
+    OPT_PROMPT,
     OPT_DATA,
     OPT_TOKENS,
     OPT_EVAL_DATA,
@@ -74,6 +78,11 @@ typedef enum option_id {
     OPT_NO_SPECIAL,
     OPT_LAYER,
     OPT_HEAD,
+    OPT_MAX_TOKENS,
+    OPT_TEMPERATURE,
+    OPT_TOP_K,
+    OPT_TOP_P,
+    OPT_IGNORE_EOS,
     OPT_SEED,
     OPT_CONFIG,
     OPT_TOKENIZER,
@@ -116,7 +125,7 @@ typedef struct option_value {
     unsigned given; /* how often */
     const char *text;
     uint64_t number; /* NUMBER, SIZE; of CHOICE the word's index */
-    double share;
+    double share;    /* SHARE, DECIMAL */
 } option_value;
 
 typedef struct options {
@@ -127,6 +136,8 @@ typedef struct options {
     size_t n_data;
     const char **eval_data; /* [n_eval_data] --eval-data, in order */
     size_t n_eval_data;
+    const char **prompts; /* [n_prompts] --prompt, in order */
+    size_t n_prompts;
 } options;
 
 /* HP_INVALID: what is wrong with the command line. */

@@ -52,10 +52,11 @@ size_t text_sequence_length(const unsigned char *c)
     return n;
 }
 
-void print_json_text(FILE *out, const char *text)
+void print_json_bytes(FILE *out, const char *text, size_t len)
 {
     fputc('"', out);
-    for (const unsigned char *c = (const unsigned char *)text; *c;) {
+    const unsigned char *c = (const unsigned char *)text, *end = c + len;
+    while (c < end) {
         size_t n = text_sequence_length(c);
         if (*c == '"' || *c == '\\')
             fprintf(out, "\\%c", *c);
@@ -68,6 +69,11 @@ void print_json_text(FILE *out, const char *text)
         c += n ? n : 1;
     }
     fputc('"', out);
+}
+
+void print_json_text(FILE *out, const char *text)
+{
+    print_json_bytes(out, text, strlen(text));
 }
 
 void print_json_pair(FILE *out, const char *name, const char *text)

@@ -74,6 +74,20 @@ static hp_status parse_share(option_value *v, const option_row *row,
     return HP_OK;
 }
 
+static hp_status parse_decimal(option_value *v, const option_row *row,
+                               const char *text, hp_error *err)
+{
+    if (!is_plain_decimal(text))
+        return hp_fail(err, HP_INVALID, "--%s '%s' is not a number", row->name,
+                       text);
+    v->share = strtod(text, NULL);
+    if (!(v->share >= (double)row->min && v->share <= (double)row->max))
+        return hp_fail(err, HP_INVALID, "--%s %s is outside of %llu to %llu",
+                       row->name, text, (unsigned long long)row->min,
+                       (unsigned long long)row->max);
+    return HP_OK;
+}
+
 /* 0: not a unit. K, KiB: 1024; kB, KB: 1000; and so on. */
 static uint64_t unit_bytes(const char *unit)
 {
@@ -136,6 +150,8 @@ hp_status option_value_parse(option_value *v, const option_row *row,
         return parse_number(v, row, text, err);
     case OPTION_SHARE:
         return parse_share(v, row, text, err);
+    case OPTION_DECIMAL:
+        return parse_decimal(v, row, text, err);
     case OPTION_SIZE:
         return parse_size(v, row, text, err);
     case OPTION_CHOICE:
