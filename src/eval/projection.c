@@ -112,7 +112,7 @@ static hp_status open_work(work *w, hp_error *err)
         if (!i || p->lanes[i].model != p->lanes[i - 1].model)
             st = open_decoder(w, p->lanes[i].model, err);
     if (!st)
-        st = hp__new(&w->logits, p->threads * 2 * HP__GROUP_ROWS,
+        st = hp__new(&w->logits, 2 * HP__GROUP_ROWS * p->threads,
                      BLOCK_OUTPUTS * sizeof *w->logits, err);
     if (!st)
         st = hp__new(&w->rows, p->threads * HP__GROUP_ROWS,

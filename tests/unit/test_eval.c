@@ -243,6 +243,295 @@ static void the_masked_loss_of_reactions_agrees(void **state)
     close_model(&b);
 }
 
+/* ---- several masks, and what they are compared with ---- */
+
+#define N_WINDOWS 150U /* of 3 to 16 tokens: more than one piece */
+#define HEADS     8U
+
+static const unsigned char in_first[HEADS] = {0, 1, 1},
+                           in_second[HEADS] = {[6] = 1};
+static const unsigned char *const masks[] = {in_first, NULL, in_second};
+#define N_MASKS (sizeof masks / sizeof *masks)
+
+typedef struct windows {
+    int32_t ids[N_WINDOWS * 16];
+    size_t start[N_WINDOWS + 1];
+    hp_sequences sequences;
+} windows;
+
+static void open_fixture(bench *b, windows *w, fixture f)
+{
+    char *folder = fixture_folder();
+    fixture_write(folder, &f);
+    open_model(b, folder);
+    b->folder = folder;
+    for (size_t i = 0; i < N_WINDOWS; i++)
+        w->start[i + 1] = w->start[i] + 3 + i % 14;
+    for (size_t i = 0; i < w->start[N_WINDOWS]; i++)
+        w->ids[i] = (int32_t)((i * i + 3 * i) % f.vocab);
+    w->sequences = (hp_sequences){w->ids, w->start, N_WINDOWS};
+}
+
+/* Logits of all tokens under a mask. */
+typedef struct logits {
+    const windows *w;
+    size_t vocab;
+    float *at;
+} logits;
+
+static void see(void *payload, const hp_seen *seen)
+{
+    const logits *l = payload;
+    memcpy(l->at + (l->w->start[seen->sequence] + seen->position) * l->vocab,
+           seen->logits, seen->n_query * l->vocab * sizeof *l->at);
+}
+
+static logits logits_of(bench *b, const windows *w, const unsigned char *mask)
+{
+    logits l = {.w = w, .vocab = hp_model_spec(b->model)->vocab};
+    l.at = calloc(w->start[N_WINDOWS] * l.vocab, sizeof *l.at);
+    hp_observer observer = {HP_SEE_LOGITS, see, &l};
+    hp_run_options o = {.backend = b->backend, .masks = &mask, .n_variants = 1};
+    if (!l.at || hp_run_sweep(b->model, &w->sequences, &o, &observer, &b->err))
+        fail_msg("%s", b->err.message);
+    return l;
+}
+
+static double log_sum(const float *row, size_t n)
+{
+    double sum = 0.0;
+    for (size_t i = 0; i < n; i++)
+        sum += exp((double)row[i]);
+    return log(sum);
+}
+
+static size_t top_of(const float *row, size_t n)
+{
+    size_t top = 0;
+    for (size_t i = 1; i < n; i++)
+        top = row[i] > row[top] ? i : top;
+    return top;
+}
+
+typedef struct plain {
+    double loss, kl, same, right, n;
+} plain;
+
+/* What hp_eval should say, of logits in plain double. */
+static plain compare(const logits *base, const logits *own)
+{
+    plain p = {0};
+    size_t v = base->vocab;
+    const windows *w = base->w;
+    for (size_t s = 0; s < N_WINDOWS; s++)
+        for (size_t i = w->start[s]; i + 1 < w->start[s + 1]; i++) {
+            const float *a = base->at + i * v, *b = own->at + i * v;
+            double za = log_sum(a, v), zb = log_sum(b, v);
+            for (size_t j = 0; j < v; j++)
+                p.kl += exp((double)a[j] - za) *
+                        ((double)a[j] - za - (double)b[j] + zb);
+            p.loss += zb - (double)b[w->ids[i + 1]];
+            p.same += top_of(a, v) == top_of(b, v);
+            p.right += top_of(b, v) == (size_t)w->ids[i + 1];
+            p.n += 1.0;
+        }
+    return p;
+}
+
+static void assert_plain(const hp_eval *e, const plain *p)
+{
+    assert_close((double)e->tokens, p->n, 0.0);
+    assert_close(e->loss, p->loss / p->n, 1e-6);
+    assert_close(e->kl, p->kl / p->n, 1e-6 * p->kl / p->n + 2e-8);
+    assert_close(e->same_top1, p->same / p->n, 1e-12);
+    assert_close(e->top1, p->right / p->n, 1e-12);
+}
+
+/* A vocabulary of more than two blocks, the last of them not whole. */
+static void divergences_agree_with_a_plain_computation(void **state)
+{
+    (void)state;
+    bench b;
+    windows w = {0};
+    hp_eval *e[N_MASKS];
+    fixture f = FIXTURE_GPT2;
+    f.vocab = 2500;
+    open_fixture(&b, &w, f);
+    logits base = logits_of(&b, &w, NULL);
+    hp_eval_data d = {.sequences = &w.sequences};
+    hp_eval_options o = {
+        .run = {.backend = b.backend, .masks = masks, .n_variants = N_MASKS},
+        .base.unmasked = 1};
+    assert_int_equal(hp_evaluate(e, b.model, &d, &o, &b.err), HP_OK);
+    for (size_t i = 0; i < N_MASKS; i++) {
+        logits own = logits_of(&b, &w, masks[i]);
+        plain p = compare(&base, &own);
+        assert_plain(e[i], &p);
+        assert_true(masks[i] ? e[i]->kl > 1e-4 : e[i]->kl == 0.0);
+        free(own.at);
+        hp_eval_free(e[i]);
+    }
+    free(base.at);
+    close_model(&b);
+}
+
+static void assert_same(const hp_eval *a, const hp_eval *b)
+{
+    assert_int_equal(a->tokens, b->tokens);
+    assert_memory_equal(a->losses, b->losses, a->tokens * sizeof(double));
+    assert_true(a->value == b->value && a->value_error == b->value_error);
+    assert_true(a->delta == b->delta && a->delta_error == b->delta_error);
+    assert_true(a->base_loss == b->base_loss);
+}
+
+/* Alone, in company, on more threads, in chunks, and against an evaluation of
+ * the base that was made before. */
+static void company_and_memory_change_no_bit(void **state)
+{
+    (void)state;
+    bench b;
+    windows w = {0};
+    hp_eval *together[N_MASKS];
+    open_fixture(&b, &w, FIXTURE_GPT2);
+    hp_eval_data d = {.sequences = &w.sequences};
+    hp_eval_options o = {.run = {.backend = b.backend,
+                                 .threads = 2,
+                                 .budget = 1,
+                                 .masks = masks,
+                                 .n_variants = N_MASKS},
+                         .base.unmasked = 1};
+    assert_int_equal(hp_evaluate(together, b.model, &d, &o, &b.err), HP_OK);
+    hp_eval *base = evaluate(&b, &d, &(hp_eval_options){0});
+    assert_true(base->loss == together[1]->loss);
+    for (size_t i = 0; i < N_MASKS; i++) {
+        o = (hp_eval_options){
+            .run = {.threads = 1, .masks = &masks[i], .n_variants = 1},
+            .base.unmasked = 1};
+        hp_eval *alone = evaluate(&b, &d, &o);
+        assert_same(alone, together[i]);
+        assert_true(alone->kl == together[i]->kl);
+        o.base = (hp_eval_base){.eval = base};
+        hp_eval *paired = evaluate(&b, &d, &o);
+        assert_same(paired, together[i]);
+        assert_true(isnan(paired->kl) && paired->has_base);
+        hp_eval_free(paired);
+        o.base = (hp_eval_base){.model = b.model};
+        o.skip_divergence = 1;
+        paired = evaluate(&b, &d, &o);
+        assert_same(paired, together[i]);
+        assert_true(isnan(paired->kl) && isnan(paired->same_top1));
+        hp_eval_free(paired);
+        hp_eval_free(alone);
+        hp_eval_free(together[i]);
+    }
+    hp_eval_free(base);
+    close_model(&b);
+}
+
+static void what_was_masked_is_told(void **state)
+{
+    (void)state;
+    bench b;
+    windows w = {0};
+    open_fixture(&b, &w, FIXTURE_GPT2);
+    hp_eval_data d = {.sequences = &w.sequences};
+    hp_eval_options o = {.run = {.masks = masks, .n_variants = 1}};
+    hp_eval *e = evaluate(&b, &d, &o);
+    assert_string_equal(e->heads, "0:1,2");
+    assert_int_equal(e->n_masked, 2);
+    assert_int_equal(e->windows, N_WINDOWS);
+    assert_int_equal(e->length, 16);
+    assert_string_equal(e->source, "");
+    assert_true(!e->has_base && isnan(e->delta) && isnan(e->kl));
+    assert_int_equal(e->model.heads, HEADS);
+    hp_eval_free(e);
+    close_model(&b);
+}
+
+/* ---- progress ---- */
+
+typedef struct steps {
+    uint64_t done, total, stop_at;
+} steps;
+
+static int step(void *payload, uint64_t done, uint64_t total)
+{
+    steps *s = payload;
+    assert_true(done > s->done && done <= total);
+    s->done = done;
+    s->total = total;
+    return s->stop_at && done >= s->stop_at;
+}
+
+static void progress_counts_to_the_end_and_can_stop(void **state)
+{
+    (void)state;
+    bench b;
+    windows w = {0};
+    hp_eval *e[N_MASKS];
+    steps s = {0};
+    open_fixture(&b, &w, FIXTURE_GPT2);
+    hp_eval_data d = {.sequences = &w.sequences};
+    hp_eval_options o = {.run = {.backend = b.backend,
+                                 .budget = 1,
+                                 .masks = masks,
+                                 .n_variants = N_MASKS,
+                                 .progress = {step, &s}},
+                         .base.model = b.model};
+    assert_int_equal(hp_evaluate(e, b.model, &d, &o, &b.err), HP_OK);
+    assert_int_equal(s.done, s.total);
+    /* the base's two layers, and 2 + 2 + 1 of the masks */
+    assert_int_equal(s.total, w.start[N_WINDOWS] * 7);
+    for (size_t i = 0; i < N_MASKS; i++)
+        hp_eval_free(e[i]);
+    s = (steps){.stop_at = 1};
+    assert_int_equal(hp_evaluate(e, b.model, &d, &o, &b.err), HP_CANCELLED);
+    assert_null(e[0]);
+    close_model(&b);
+}
+
+/* ---- refusals ---- */
+
+static void assert_refused(bench *b, const hp_eval_data *d,
+                           const hp_eval_options *o, const char *fragment)
+{
+    hp_eval *e[1];
+    assert_int_equal(hp_evaluate(e, b->model, d, o, &b->err), HP_INVALID);
+    assert_null(e[0]);
+    if (!strstr(b->err.message, fragment))
+        fail_msg("'%s' does not say '%s'", b->err.message, fragment);
+}
+
+static void requests_that_cannot_be_met_are_refused(void **state)
+{
+    (void)state;
+    bench b;
+    windows w = {0};
+    open_fixture(&b, &w, FIXTURE_GPT2);
+    hp_sequences none = {w.ids, w.start, 0};
+    hp_eval_data d = {.sequences = &w.sequences};
+    hp_eval_options o = {.run.backend = b.backend};
+    hp_eval *base = evaluate(&b, &d, &o);
+    o.base = (hp_eval_base){.unmasked = 1, .model = b.model};
+    assert_refused(&b, &d, &o, "more than one base");
+    o.base = (hp_eval_base){.eval = base};
+    base->tokens--;
+    assert_refused(&b, &d, &o, "on other tokens");
+    const double *losses = base->losses;
+    base->losses = NULL;
+    assert_refused(&b, &d, &o, "holds no losses");
+    base->losses = losses;
+    o.base = (hp_eval_base){0};
+    assert_refused(&b, &(hp_eval_data){.sequences = &none}, &o, "nothing to");
+    const size_t start[] = {0, 1};
+    hp_sequences one = {w.ids, start, 1};
+    assert_refused(&b, &(hp_eval_data){.sequences = &one}, &o, "no token");
+    o.run.backend = NULL;
+    assert_refused(&b, &d, &o, "backend");
+    hp_eval_free(base);
+    close_model(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -253,6 +542,11 @@ int main(void)
         cmocka_unit_test(tokens_of_context_are_not_predicted),
         cmocka_unit_test(the_perplexity_of_novels_agrees),
         cmocka_unit_test(the_masked_loss_of_reactions_agrees),
+        cmocka_unit_test(divergences_agree_with_a_plain_computation),
+        cmocka_unit_test(company_and_memory_change_no_bit),
+        cmocka_unit_test(what_was_masked_is_told),
+        cmocka_unit_test(progress_counts_to_the_end_and_can_stop),
+        cmocka_unit_test(requests_that_cannot_be_met_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
