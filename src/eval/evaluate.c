@@ -160,8 +160,8 @@ static hp_status begin_result(hp_eval **out, double **losses,
         return st;
     hp_eval *r = *out;
     r->metric = e->passes.metric;
-    r->loss = r->loss_error = r->base_value = r->base_loss = NAN;
-    r->delta = r->delta_error = r->kl = r->same_top1 = r->top1 = NAN;
+    r->loss = r->loss_error = r->base_value = r->base_loss = (double)NAN;
+    r->delta = r->delta_error = r->kl = r->same_top1 = r->top1 = (double)NAN;
     st = hp__info_copy(&r->model, a, &e->m->info, err);
     if (!st)
         st = copy_data(r, a, e, err);

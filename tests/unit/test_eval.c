@@ -357,6 +357,9 @@ static void divergences_agree_with_a_plain_computation(void **state)
     fixture f = FIXTURE_GPT2;
     f.vocab = 2500;
     open_fixture(&b, &w, f);
+    const int32_t edges[] = {0, 1023, 1024, 2047, 2048, 2499};
+    for (size_t i = 0; i < sizeof edges / sizeof *edges; i++)
+        w.ids[w.start[20 + i] + 1] = edges[i];
     logits base = logits_of(&b, &w, NULL);
     hp_eval_data d = {.sequences = &w.sequences};
     hp_eval_options o = {
@@ -445,6 +448,69 @@ static void what_was_masked_is_told(void **state)
     assert_true(!e->has_base && isnan(e->delta) && isnan(e->kl));
     assert_int_equal(e->model.heads, HEADS);
     hp_eval_free(e);
+    close_model(&b);
+}
+
+/* ---- hidden states ---- */
+
+typedef struct means {
+    size_t width;
+    double at[N_WINDOWS][64];
+} means;
+
+static void add_hidden(void *payload, const hp_seen *seen)
+{
+    means *m = payload;
+    for (size_t i = 0; i < seen->n_query; i++)
+        for (size_t j = 0; j < m->width; j++)
+            m->at[seen->sequence][j] += (double)seen->hidden[i * m->width + j];
+}
+
+static void means_of(means *out, bench *b, const windows *w,
+                     const unsigned char *mask)
+{
+    hp_observer observer = {HP_SEE_HIDDEN, add_hidden, out};
+    hp_run_options o = {.backend = b->backend, .masks = &mask, .n_variants = 1};
+    *out = (means){.width = hp_model_spec(b->model)->width};
+    assert_true(out->width <= 64);
+    assert_int_equal(
+        hp_run_sweep(b->model, &w->sequences, &o, &observer, &b->err), HP_OK);
+}
+
+static void cosines_agree_with_a_plain_computation(void **state)
+{
+    (void)state;
+    bench b;
+    windows w = {0};
+    static means whole, masked;
+    open_fixture(&b, &w, FIXTURE_BERT);
+    b.model->spec.output = HP_OUTPUT_NONE;
+    assert_int_equal(hp_metric_of(b.model), HP_METRIC_HIDDEN_COSINE);
+    means_of(&whole, &b, &w, NULL);
+    means_of(&masked, &b, &w, masks[0]);
+    double mean = 0.0;
+    for (size_t s = 0; s < N_WINDOWS; s++) {
+        double ab = 0.0, aa = 0.0, bb = 0.0;
+        for (size_t j = 0; j < whole.width; j++) {
+            ab += whole.at[s][j] * masked.at[s][j];
+            aa += whole.at[s][j] * whole.at[s][j];
+            bb += masked.at[s][j] * masked.at[s][j];
+        }
+        mean += ab / sqrt(aa) / sqrt(bb) / N_WINDOWS;
+    }
+    hp_eval_data d = {.sequences = &w.sequences};
+    hp_eval_options o = {.run = {.budget = 1, .masks = masks, .n_variants = 1},
+                         .base.unmasked = 1};
+    hp_eval *e = evaluate(&b, &d, &o);
+    assert_close(e->value, mean, 1e-12);
+    assert_true(mean < 0.9999 && e->value_error > 0.0 && e->base_value == 1.0);
+    assert_true(isnan(e->loss) && isnan(e->delta) && !e->losses);
+    assert_int_equal(e->tokens, w.start[N_WINDOWS]);
+    hp_eval_free(e);
+    o.base = (hp_eval_base){0};
+    o.run.backend = b.backend;
+    assert_int_equal(hp_evaluate(&e, b.model, &d, &o, &b.err), HP_INVALID);
+    assert_non_null(strstr(b.err.hint, "--against"));
     close_model(&b);
 }
 
@@ -545,6 +611,7 @@ int main(void)
         cmocka_unit_test(divergences_agree_with_a_plain_computation),
         cmocka_unit_test(company_and_memory_change_no_bit),
         cmocka_unit_test(what_was_masked_is_told),
+        cmocka_unit_test(cosines_agree_with_a_plain_computation),
         cmocka_unit_test(progress_counts_to_the_end_and_can_stop),
         cmocka_unit_test(requests_that_cannot_be_met_are_refused),
     };
