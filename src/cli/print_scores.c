@@ -3,120 +3,12 @@
  * ranking, in a pipe the whole ranking, one head a line.
  */
 #include "cli/print.h"
+#include "cli/print_heatmap.h"
 
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-/* Pale to strong; the strongest goes first. */
-static const int shades[] = {231, 230, 223, 216, 209, 203, 196};
-enum { N_SHADES = sizeof shades / sizeof *shades, CELL = 9, SHOWN = 20 };
-
-typedef struct heat {
-    int coloured;
-    double low, high; /* of the scores */
-    int strong_high;
-} heat;
-
-static void heat_init(heat *h, const cli *c, const hp_scores *s)
-{
-    *h =
-        (heat){.coloured = c->con.colour_out, .strong_high = s->prunes_highest};
-    for (size_t i = 0; i < s->n_heads; i++) {
-        double v = s->values[i];
-        if (!i || v < h->low)
-            h->low = v;
-        if (!i || v > h->high)
-            h->high = v;
-    }
-}
-
-static void put_score(const heat *h, int width, const char *text, double value)
-{
-    if (!h->coloured) {
-        printf("%*s", width, text);
-        return;
-    }
-    double span = h->high - h->low;
-    double share = span > 0 ? (value - h->low) / span : 0;
-    if (!h->strong_high)
-        share = 1 - share;
-    int shade = shades[(int)(share * (N_SHADES - 1) + 0.5)];
-    printf("\033[30;48;5;%dm%*s\033[0m", shade, width, text);
-}
-
-/* Three digits of the largest score; -1 where points would not line up. */
-static int map_decimals(const heat *h)
-{
-    double largest = h->high > -h->low ? h->high : -h->low;
-    if (largest >= 1e5 || (largest > 0 && largest < 1e-3))
-        return -1;
-    int decimals = 2;
-    double unit = 10;
-    while (largest >= unit && decimals) {
-        unit *= 10;
-        decimals--;
-    }
-    unit = 1;
-    while (largest > 0 && largest < unit) {
-        unit /= 10;
-        decimals++;
-    }
-    return decimals;
-}
-
-static int format_cell(char out[32], int decimals, double value)
-{
-    return decimals < 0 ? snprintf(out, 32, "%.3g", value)
-                        : snprintf(out, 32, "%.*f", decimals, value);
-}
-
-static size_t widest_block(const hp_scores *s)
-{
-    size_t widest = 0, run = 0;
-    for (size_t i = 0; i < s->n_heads; i++) {
-        run = i && s->heads[i].block == s->heads[i - 1].block ? run + 1 : 1;
-        if (run > widest)
-            widest = run;
-    }
-    return widest;
-}
-
-/* "9" of "9:3", "dec.0.self" of "dec.0.self:2". */
-static int label_length(const hp_head *head)
-{
-    const char *colon = strrchr(head->id, ':');
-    return colon ? (int)(colon - head->id) : 0;
-}
-
-/* Layers down, heads across; nothing when it would not fit. */
-static void put_map(const hp_scores *s, const heat *h)
-{
-    char text[32];
-    int label = (int)strlen("layer"), cell = 3, decimals = map_decimals(h);
-    size_t widest = widest_block(s);
-    for (size_t i = 0; i < s->n_heads; i++) {
-        int len = label_length(&s->heads[i]);
-        int digits = format_cell(text, decimals, s->values[i]);
-        label = len > label ? len : label;
-        cell = digits > cell ? digits : cell;
-    }
-    if ((size_t)label + widest * (size_t)(cell + 1) >
-        console_width(STDOUT_FILENO))
-        return;
-    printf("%-*s", label, "layer");
-    for (size_t i = 0; i < widest; i++)
-        printf(" %*zu", cell, i);
-    for (size_t i = 0; i < s->n_heads; i++) {
-        const hp_head *head = &s->heads[i];
-        if (!i || head->block != head[-1].block)
-            printf("\n%*.*s", label, label_length(head), head->id);
-        putchar(' ');
-        format_cell(text, decimals, s->values[i]);
-        put_score(h, cell, text, s->values[i]);
-    }
-    fputs("\n\n", stdout);
-}
+enum { CELL = 9, SHOWN = 20 };
 
 /* Heads by rank; freed by the caller. */
 static hp_status new_order(uint32_t **out, const hp_scores *s, hp_error *err)
@@ -136,15 +28,14 @@ static hp_status print_human(const cli *c, const hp_scores *s, hp_error *err)
     hp_status st = new_order(&order, s, err);
     if (st)
         return st;
-    heat h;
-    heat_init(&h, c, s);
+    heat h = heat_of(c, s);
     int terminal = isatty(STDOUT_FILENO);
     if (terminal) {
         printf("%s: %s, %u heads; ", s->model.path, s->model.model_type,
                s->model.heads);
         print_method(stdout, s->method, s->unit, s->prunes_highest);
         fputs("\n\n", stdout);
-        put_map(s, &h);
+        print_heatmap(&h, s, NULL);
     }
     size_t shown = terminal && s->n_heads > SHOWN ? SHOWN : s->n_heads;
     printf("%-6s%-12s%*s\n", "rank", "head", CELL, "score");
@@ -152,7 +43,7 @@ static hp_status print_human(const cli *c, const hp_scores *s, hp_error *err)
         char text[32];
         printf("%-6zu%-12s", i, s->heads[order[i]].id);
         snprintf(text, sizeof text, "%.6g", s->values[order[i]]);
-        put_score(&h, CELL, text, s->values[order[i]]);
+        heat_put(&h, CELL, text, s->values[order[i]]);
         putchar('\n');
     }
     if (shown < s->n_heads)

@@ -2,9 +2,11 @@
  * path alone for -q. */
 #include "cli/output.h"
 #include "cli/print.h"
+#include "cli/print_heatmap.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* The plan's heads as a mask over the model's; a plan that was read from a
  * document has a table of its own. */
@@ -159,6 +161,17 @@ static void tell_done(FILE *out, const output *o, const work *w, const cli *c)
                 class_name[0] ? class_name : "AutoModel", o->path);
 }
 
+/* On a terminal: all scores, what goes crossed out. */
+static void tell_heatmap(FILE *out, const work *w, const cli *c,
+                         const unsigned char *mask)
+{
+    if (!w->scores || out != stdout || !isatty(STDOUT_FILENO))
+        return;
+    heat h = heat_of(c, w->scores);
+    putchar('\n');
+    print_heatmap(&h, w->scores, mask);
+}
+
 static hp_status tell_human(FILE *out, const output *o, const work *w,
                             const cli *c, hp_error *err)
 {
@@ -167,6 +180,7 @@ static hp_status tell_human(FILE *out, const output *o, const work *w,
     if (!st) {
         tell_model(out, w);
         tell_calibration(out, w);
+        tell_heatmap(out, w, c, mask);
         print_blocks(out, hp_model_heads(w->model), hp_model_n_heads(w->model),
                      mask);
         if (o->rewrite)

@@ -168,8 +168,41 @@ load common
     grep -q $'\033\[30;48;5;' <<<"$output"
     NO_COLOR=1 run on_terminal "$HEADPRUNE" --progress never score magnitude "$TINY"
     lacks "$output" $'\033'
+    says "$output" $'\xE2\x96\x88'
     TERM=dumb run on_terminal "$HEADPRUNE" score magnitude "$TINY"
     lacks "$output" $'\033'
+}
+
+# The lines of the map: from the one of layer numbers to the empty one.
+map_of() {
+    tr -d '\r' <<<"$1" | sed -n '/^layer 0/,/^$/p'
+}
+
+@test "the map crosses what METHOD prunes, and shades the rest" {
+    export TERM=xterm NO_COLOR=1
+    run on_terminal "$HEADPRUNE" --progress never magnitude --count 3 -n "$TINY"
+    map=$(map_of "$output")
+    [ "$(grep -o '><' <<<"$map" | wc -l)" -eq 4 ] # three, and the key's
+    [ "$(grep -c '^    [01] ' <<<"$map")" -eq 2 ]
+    says "$map" $'\xE2\x96\x91'
+    says "$map" "weight goes first, >< pruned"
+    # One column a head where there is no room for two.
+    COLUMNS=11 run on_terminal "$HEADPRUNE" --progress never magnitude \
+        --count 3 -n "$TINY"
+    [ "$(map_of "$output" | grep -E '^    [01] ' | grep -o x | wc -l)" -eq 3 ]
+    COLUMNS=9 run on_terminal "$HEADPRUNE" --progress never magnitude \
+        --count 3 -n "$TINY"
+    [ -z "$(map_of "$output")" ]
+    unset NO_COLOR
+    run on_terminal "$HEADPRUNE" --progress never magnitude --count 3 -n "$TINY"
+    [ "$(grep -o $'\033\\[30;48;5;[0-9]*m><' <<<"$output" | wc -l)" -eq 3 ]
+}
+
+@test "a pipe sees no map" {
+    hp magnitude --count 3 -n "$TINY"
+    lacks "$output" $'\xE2\x96|><'
+    hp score magnitude "$TINY"
+    lacks "$output" $'\xE2\x96|layer'
 }
 
 @test "progress is for terminals" {
