@@ -101,6 +101,20 @@ assert [json.loads(t) for t in texts] == [json.load(open(n)) for n in sys.argv[1
     well_formed figures/evaluation-1.svg
 }
 
+@test "a sweep is drawn, finished or not" {
+    "$HEADPRUNE" -q sweep "$WORDS" --data "$TEXT" --ratios 0.3,0.6 --seeds 2 \
+        -o sweep.json >/dev/null
+    hp report sweep.json -o page.html --svg figures
+    succeeds
+    says "$(cat page.html)" "seeds of random choices"
+    well_formed figures/sweep-1.svg
+    jq '.points = [] | .summary = []' sweep.json >begun.json
+    hp report begun.json -o begun.html --svg begun
+    succeeds
+    well_formed begun/sweep-1.svg
+    lacks "$(cat page.html begun.html)" '[ML"> -](nan|inf)'
+}
+
 @test "standard input is a document, once" {
     documents
     hp report - -o page.html <entropy.json

@@ -4,6 +4,7 @@ them in Chromium at two widths, light and dark, with and without JavaScript.
 Nothing may reach the console or the network, stand outside the viewport, or
 leave its figure. With SHOTS, screenshots go to that folder."""
 import base64
+import json
 import os
 import subprocess
 import sys
@@ -59,6 +60,19 @@ SORTED = """[...document.querySelectorAll('table')].every(table => {
 }) && document.querySelectorAll('table').length > 0"""
 
 
+def wide(path, layers, heads):
+    """A scores document of a model as large as they come."""
+    with open(path, encoding="utf-8") as f:
+        d = json.load(f)
+    d["model"].update(layers=layers, heads=layers * heads)
+    d["heads"] = [
+        {"id": f"{b}:{h}", "block": b, "name": f"layer.{b}", "layer": b, "head": h,
+         "score": (b * 37 + h * 101) % 997 / 100, "rank": 0}
+        for b in range(layers) for h in range(heads)
+    ]
+    return d
+
+
 def make_pages(headprune, room):
     def run(*words):
         return subprocess.run(
@@ -83,8 +97,14 @@ def make_pages(headprune, room):
     keep("whole.json", "-q", "eval", gpt2, *short)
     keep("masked.json", "-q", "eval", gpt2, "--plan", "plan.json",
          "--against", gpt2, *short)
-    run("report", "whole.json", "masked.json", "-o", "c.html")
-    return [os.path.join(room, name) for name in ("a.html", "b.html", "c.html")]
+    run("-qq", "sweep", gpt2, "--ratios", "0.1,0.3,0.6,0.9", "--seeds", "3",
+        "--sequences", "2", "--length", "64", "-o", "sweep.json")
+    run("report", "whole.json", "masked.json", "sweep.json", "-o", "c.html")
+    with open(os.path.join(room, "wide.json"), "w", encoding="utf-8") as f:
+        json.dump(wide(os.path.join(room, "entropy.json"), 48, 64), f)
+    keep("many.json", "plan", "wide.json", "--ratio", "0.3", "--json")
+    run("report", "wide.json", "many.json", "-o", "d.html")
+    return [os.path.join(room, name) for name in ("a.html", "b.html", "c.html", "d.html")]
 
 
 def complaints(events):
