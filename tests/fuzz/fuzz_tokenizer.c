@@ -5,6 +5,7 @@
  * as lines of token ids.
  */
 #include "fuzz.h"
+#include "text/characters.h"
 #include "text/token_rows.h"
 #include "text/tokenizer.h"
 
@@ -36,6 +37,46 @@ static void check_cuts(hp_tokenizer *t, const char *text, size_t len,
     }
 }
 
+/* Whole characters only, the same however many ids come at a time. */
+static size_t decode(char *out, hp_detokenizer *d, const int32_t *ids, size_t n,
+                     size_t step)
+{
+    const char *text = NULL;
+    size_t len = 0, all = 0;
+    for (size_t i = 0; i < n + step; i += step) {
+        size_t some = i < n && n - i < step ? n - i : step;
+        hp_status st =
+            i < n ? hp_detokenizer_add(&text, &len, d, ids + i, some, NULL)
+                  : hp_detokenizer_end(&text, &len, d, NULL);
+        MUST(st == HP_OK && hp__utf8_check(text, len) == len);
+        if (out)
+            memcpy(out + all, text, len);
+        all += len;
+    }
+    return all;
+}
+
+static void check_decoding(const hp_tokenizer *t, const int32_t *ids, size_t n)
+{
+    hp_detokenizer *d = NULL;
+    hp_status st = hp_detokenizer_open(&d, t, NULL);
+    MUST(st == HP_OK || st == HP_UNSUPPORTED);
+    if (st || !n)
+        goto done;
+    size_t len = decode(NULL, d, ids, n, n);
+    char *one = malloc(len + 1), *other = malloc(len + 1);
+    if (one && other) {
+        decode(one, d, ids, n, n);
+        MUST(decode(NULL, d, ids, n, 1) == len);
+        decode(other, d, ids, n, 1);
+        MUST(memcmp(one, other, len) == 0);
+    }
+    free(one);
+    free(other);
+done:
+    hp_detokenizer_free(d);
+}
+
 static void check_text(hp_tokenizer *t, const char *text, size_t len)
 {
     hp_ids whole;
@@ -49,6 +90,7 @@ static void check_text(hp_tokenizer *t, const char *text, size_t len)
     for (size_t i = 0; i < n; i++)
         MUST(ids[i] >= 0 && ids[i] < VOCAB);
     check_cuts(t, text, len, ids, n);
+    check_decoding(t, ids, n);
     MUST(n >= t->n_before + t->n_after);
     if (n)
         check_few(t, text, len, ids + t->n_before,

@@ -326,6 +326,63 @@ static void a_text_can_be_cancelled(void **state)
     close_bench(&b);
 }
 
+/* ---- the end tokens of a model ---- */
+
+static void assert_end(const bench *b, const int32_t *want, size_t n)
+{
+    int32_t *ids = NULL;
+    size_t got = 99;
+    hp_error err = {{0}, {0}, {0}};
+    assert_int_equal(hp_model_end_tokens(&ids, &got, b->model, &err), HP_OK);
+    assert_int_equal(got, n);
+    if (n)
+        assert_memory_equal(ids, want, n * sizeof *want);
+    free(ids);
+}
+
+static void end_tokens_come_from_the_generation_config(void **state)
+{
+    (void)state;
+    static const int32_t one[] = {7}, two[] = {3, 5};
+    static const char *const bad[] = {
+        "{\"eos_token_id\": \"7\"}", "{\"eos_token_id\": [3, -1]}",
+        "{\"eos_token_id\": 1.5}", "{\"eos_token_id\": 3000000000}",
+        "{\"eos_token_id\": {}}"};
+    static const char name[] = "generation_config.json";
+    bench b;
+    open_fixture(&b, FIXTURE_GPT2);
+    assert_end(&b, NULL, 0); /* nothing names any */
+    fixture_put_text(b.folder, name, "{\"eos_token_id\": 7}");
+    assert_end(&b, one, 1);
+    fixture_put_text(b.folder, name, "{\"eos_token_id\": [3, 5]}");
+    assert_end(&b, two, 2);
+    fixture_put_text(b.folder, name, "{\"eos_token_id\": []}");
+    assert_end(&b, NULL, 0);
+    fixture_put_text(b.folder, name, "{\"eos_token_id\": null}");
+    assert_end(&b, NULL, 0);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        int32_t *ids = NULL;
+        size_t n = 0;
+        fixture_put_text(b.folder, name, bad[i]);
+        assert_int_equal(hp_model_end_tokens(&ids, &n, b.model, &b.err),
+                         HP_FORMAT);
+        assert_non_null(strstr(b.err.message, "'eos_token_id' is neither"));
+        assert_non_null(strstr(b.err.file, name));
+        assert_null(ids);
+    }
+    close_bench(&b);
+}
+
+static void end_tokens_come_from_the_config(void **state)
+{
+    (void)state;
+    static const int32_t zero[] = {0};
+    bench b;
+    open_bench(&b, "models/gpt2-novels");
+    assert_end(&b, zero, 1);
+    close_bench(&b);
+}
+
 /* ---- refusals ---- */
 
 static void assert_refused(bench *b, const int32_t *ids, size_t n,
@@ -564,6 +621,8 @@ int main(void)
         cmocka_unit_test(threads_do_not_change_a_bit),
         cmocka_unit_test(a_text_ends_where_it_should),
         cmocka_unit_test(a_text_can_be_cancelled),
+        cmocka_unit_test(end_tokens_come_from_the_generation_config),
+        cmocka_unit_test(end_tokens_come_from_the_config),
         cmocka_unit_test(bad_requests_are_refused),
         cmocka_unit_test(a_full_generator_takes_no_more),
         cmocka_unit_test(a_model_that_is_not_causal_is_refused),
