@@ -72,6 +72,8 @@ static hp_status find_special(evaluation *e, cli *c, hp_error *err)
     const char *path = work_tokenizer_path(&e->w, c);
     int wanted = options_has(&c->opt, OPT_TOKENIZER);
     hp_status st = HP_OK;
+    if (hp_metric_of(e->w.model) != HP_METRIC_MASKED_LM_LOSS)
+        return HP_OK;
     if (!e->w.tokenizer && path)
         st = hp_tokenizer_open(&e->w.tokenizer, path,
                                hp_model_spec(e->w.model)->vocab,

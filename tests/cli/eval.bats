@@ -115,6 +115,24 @@ REACTIONS=$ROOT/models/text/reactions-evaluation.ids
     fails 2 'mask token 100000'
 }
 
+@test "config.json tells special tokens where there is no tokenizer" {
+    cp -r "$ROOT/tests/golden/bert-mlm" model
+    echo '[5, 6, 7, 8, 9, 10, 11]' >ids
+    "$HEADPRUNE" eval --json model --tokens ids --mask-id 4 >a.json
+    config() {
+        jq "$1" "$ROOT/tests/golden/bert-mlm/config.json" >model/config.json
+    }
+    config '.mask_token_id = 4'
+    "$HEADPRUNE" eval --json model --tokens ids >b.json
+    [ "$(jq .value a.json)" = "$(jq .value b.json)" ]
+    config '.mask_token_id = 4 | .eos_token_id = [5, 1]'
+    "$HEADPRUNE" eval --json model --tokens ids >b.json
+    [ "$(jq .tokens b.json)" = 1 ] # the first of two is special now
+    config '.mask_token_id = "[MASK]"'
+    hp eval model --tokens ids
+    fails 2 'a mask token'
+}
+
 @test "text comes from standard input and from gzip" {
     head -c 3000 "$ROOT/models/text/the-time-machine.txt" >text
     gzip -k text
