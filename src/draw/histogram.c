@@ -116,7 +116,9 @@ void hp__draw_histogram(hp__figure *f, const hp__view *v)
     f->width = WIDTH;
     f->height = HEIGHT;
     double high = b.low + (double)b.n * b.width;
-    hp__scale x = hp__scale_fit(b.low, high, 0);
+    /* Ends that are not round: bins may stick out of the scores. */
+    double room = (high - b.low) / 50;
+    hp__scale x = {.low = b.low - room, .high = high + room};
     hp__scale y = hp__scale_fit(0, (double)b.most, 0);
     hp__axes axes = {.x = &x,
                      .y = &y,

@@ -104,6 +104,19 @@ static void put_policy(hp__buffer *b, const hp_plan *p)
     end_fact(b);
 }
 
+/* A list that would fill the screen is folded. */
+static void put_heads(hp__buffer *b, const char *list, size_t n)
+{
+    int folded = strlen(list) > 600;
+    put_fact(b, "pruned heads");
+    if (folded)
+        hp__buffer_printf(b, "<details><summary>%zu heads</summary>", n);
+    hp__put_text(b, *list ? list : "none");
+    if (folded)
+        hp__buffer_text(b, "</details>");
+    end_fact(b);
+}
+
 static hp_status put_plan(hp__buffer *b, const hp_plan *p, hp_error *err)
 {
     char *list = NULL;
@@ -111,7 +124,7 @@ static hp_status put_plan(hp__buffer *b, const hp_plan *p, hp_error *err)
     if (st)
         return st;
     put_policy(b, p);
-    put_text_fact(b, "pruned heads", *list ? list : "none");
+    put_heads(b, list, p->n_pruned);
     free(list);
     return HP_OK;
 }

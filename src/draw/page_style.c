@@ -73,7 +73,7 @@ const char hp__page_style[] =
     "figcaption b{display:block;color:var(--text);font-size:1.1em}"
     ".scroll{overflow-x:auto}"
     "figure svg{display:block;width:100%;height:auto}"
-    "details{margin-top:8px;font-size:.9em}"
+    "figure details{margin-top:8px;font-size:.9em}"
     "summary{color:var(--link);cursor:pointer}"
     "table{border-collapse:collapse;margin:8px 0;"
     "font-variant-numeric:tabular-nums;overflow-wrap:normal}"
@@ -88,7 +88,7 @@ const char hp__page_style[] =
     "@media(max-width:600px){dl{display:block}dt{margin-top:6px}"
     "body{padding:12px}}"
     "@media print{body{max-width:none;padding:0;font-size:11pt}"
-    "details{display:none}figure{break-inside:avoid}"
+    "figure details{display:none}figure{break-inside:avoid}"
     "*{print-color-adjust:exact;-webkit-print-color-adjust:exact}}\n";
 
 /* Tables are sorted by a click, or Enter, on a column's head. */
