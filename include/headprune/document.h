@@ -2,6 +2,7 @@
 #define HEADPRUNE_DOCUMENT_H
 
 #include "headprune/attention.h"
+#include "headprune/gate.h"
 #include "headprune/rewrite.h"
 #include "headprune/sweep.h"
 
@@ -48,6 +49,10 @@ HP_CHECKED
 hp_status hp_document_attention(char **out, const hp_attention *a,
                                 const unsigned char *mask, hp_error *err);
 
+/* headprune.check/1 */
+HP_CHECKED
+hp_status hp_document_check(char **out, const hp_check *c, hp_error *err);
+
 /*
  * Reads a scores document (hp_document_read_plan: a plan or a report) from a
  * path, or "-" for standard input. HP_FORMAT: not such a document; a later
@@ -89,7 +94,7 @@ typedef struct hp_document {
 } hp_document;
 
 /* From a path, or "-". HP_FORMAT: no document of headprune, or of a kind that
- * holds nothing to draw. */
+ * holds none of these. */
 HP_CHECKED
 hp_status hp_document_open(hp_document **out, const char *path, hp_error *err);
 void hp_document_free(hp_document *d); /* NULL is fine */

@@ -63,34 +63,6 @@ static hp_status open_base(evaluation *e, cli *c, hp_error *err)
     return HP_OK;
 }
 
-/* ---- tokens that are masked, and those that never are ---- */
-
-/* Ids may come without a tokenizer; then config.json has to do. */
-static hp_status find_special(evaluation *e, cli *c, hp_error *err)
-{
-    const option_value *mask = &c->opt.value[OPT_MASK_ID];
-    const char *path = work_tokenizer_path(&e->w, c);
-    int wanted = options_has(&c->opt, OPT_TOKENIZER);
-    hp_status st = HP_OK;
-    if (hp_metric_of(e->w.model) != HP_METRIC_MASKED_LM_LOSS)
-        return HP_OK;
-    if (!e->w.tokenizer && path)
-        st = hp_tokenizer_open(&e->w.tokenizer, path,
-                               hp_model_spec(e->w.model)->vocab,
-                               wanted ? err : NULL);
-    if (st && wanted)
-        return st;
-    if (e->w.tokenizer) {
-        e->special = *hp_tokenizer_special(e->w.tokenizer);
-    } else {
-        e->special.n = hp_model_special(e->w.model, e->ids, &e->special.mask);
-        e->special.ids = e->ids;
-    }
-    if (mask->given)
-        e->special.mask = (int32_t)mask->number;
-    return HP_OK;
-}
-
 /* ---- running ---- */
 
 static hp_status evaluate(evaluation *e, cli *c, hp_error *err)
@@ -129,7 +101,7 @@ hp_status cmd_eval(cli *c, hp_error *err)
         (st = work_open_model(&e.w, c, c->args[0], err)) ||
         (st = read_mask(&e, c, err)) || (st = open_base(&e, c, err)) ||
         (st = work_read_windows(&e.w, c, err)) ||
-        (st = find_special(&e, c, err)) ||
+        (st = work_find_special(&e.special, e.ids, &e.w, c, err)) ||
         (st = work_open_backend(&e.w, c, err)) || (st = evaluate(&e, c, err)))
         goto done;
     st = print_eval(c, e.result, err);

@@ -17,6 +17,7 @@ typedef struct cli {
     size_t n_args;
     const char *const *command_line; /* [n_command_line], for the report */
     size_t n_command_line;
+    int answer_is_no; /* exit 1 in place of 0 */
 } cli;
 
 #define SOME_ARGS SIZE_MAX /* one or more */
@@ -45,6 +46,7 @@ hp_status cmd_eval(cli *c, hp_error *err);
 hp_status cmd_methods(cli *c, hp_error *err);
 hp_status cmd_tokens(cli *c, hp_error *err);
 hp_status cmd_attention(cli *c, hp_error *err);
+hp_status cmd_check(cli *c, hp_error *err);
 hp_status cmd_report(cli *c, hp_error *err);
 hp_status cmd_sweep(cli *c, hp_error *err);
 hp_status cmd_generate(cli *c, hp_error *err);
@@ -65,6 +67,8 @@ typedef enum output_form {
     FORM_TSV,
     FORM_MD
 } output_form;
+/* --format github, which check alone knows. */
+enum { FORM_GITHUB = FORM_MD + 1 };
 output_form cli_form(const cli *c);
 
 #endif

@@ -93,8 +93,8 @@ void help_full(FILE *out)
         put_option(out, &option_rows[i]);
     fputs("\nHeads are written LAYER:HEAD,HEAD-HEAD and count from 0: "
           "'9:3 11:3,7-10'.\n"
-          "\nexit codes: 0 done, 2 usage, 3 the input is not valid, 4 not "
-          "supported,\n5 I/O or resources, 128+n signal n.\n",
+          "\nexit codes: 0 done, 1 check failed, 2 usage, 3 the input is not "
+          "valid, 4 not\nsupported, 5 I/O or resources, 128+n signal n.\n",
           out);
 }
 

@@ -1,7 +1,7 @@
 /*
  * headprune: the table of commands, and from a command line to an exit code.
- * 0 done; 2 usage; 3 the input is not valid; 4 not supported; 5 I/O or
- * resources; 128 + n signal n.
+ * 0 done; 1 the answer is no; 2 usage; 3 the input is not valid; 4 not
+ * supported; 5 I/O or resources; 128 + n signal n.
  */
 #include "cli/command.h"
 #include "cli/signals.h"
@@ -80,6 +80,19 @@ static const command commands[] = {
      "headprune tokens gpt2 --data wiki.txt > windows.ids\n"
      "headprune tokens gpt2 --data prompts.txt --lines\n",
      cmd_tokens},
+    {"check", TAKES_CHECK, 1, "MODEL", "CI gate: exit 1 when a limit is broken",
+     "Computes again what a stored evaluation, scores or report says, of "
+     "MODEL, on the same data, and holds the difference against limits. "
+     "Prints a line for every rule; exits with 1 when one is broken. Data and "
+     "windows are those of the baseline; --data or --tokens say where the "
+     "data is now.",
+     "headprune check gpt2 --baseline eval.json --max-perplexity-increase 2%\n"
+     "headprune check gpt2 --baseline scores.json --max-score-change 5%\n"
+     "headprune check gpt2 --baseline headprune.json --expect-heads "
+     "'0:1 5:3'\n"
+     "headprune check gpt2 --baseline eval.json --max-loss-increase 0.05 "
+     "--format github --summary \"$GITHUB_STEP_SUMMARY\"\n",
+     cmd_check},
     {"attention", TAKES_ATTENTION, 1, "MODEL",
      "what heads attend to, as a table, a heatmap or arrays",
      "Runs the model over one sequence and shows the attention that every "
@@ -213,6 +226,9 @@ static hp_status run_command(cli *c, const char *name, hp_error *err)
     hp_status st = options_check(&c->opt, cmd->takes, name, err);
     if (st || (st = check_words(cmd, name, c, err)))
         return st;
+    if (c->opt.value[OPT_FORMAT].number == FORM_GITHUB &&
+        cmd->takes != TAKES_CHECK)
+        return hp_fail(err, HP_INVALID, "'%s' has no --format github", name);
     int scores = cmd->takes == TAKES_SCORE;
     const char *method = scores ? c->args[0] : name;
     c->method = hp_method_find(method);
@@ -283,5 +299,5 @@ int main(int argc, char **argv)
     else if (!st && flushed)
         console_error(&c.con, st = flushed, &flush_error);
     options_clear(&c.opt);
-    return console_exit_code(st);
+    return !st && c.answer_is_no ? 1 : console_exit_code(st);
 }

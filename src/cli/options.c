@@ -20,6 +20,10 @@
     {                                                                          \
         name, 0, OPTION_NUMBER, argument, NULL, min, max, takes, help          \
     }
+#define LIMIT(name, help)                                                      \
+    {                                                                          \
+        name, 0, OPTION_LIMIT, "X", NULL, 0, 0, TAKES_CHECK, help              \
+    }
 #define CHOICE(name, argument, choices, takes, help)                           \
     {                                                                          \
         name, 0, OPTION_CHOICE, argument, choices, 0, 0, takes, help           \
@@ -89,9 +93,10 @@ const option_row option_rows[] = {
         NUMBER("stride", "S", 1, UINT32_MAX, TAKES_EVAL | TAKES_TOKENS,
                "slide the window by S tokens; every token counts once, with "
                "what stands before it in the window as context"),
-    [OPT_MASK_ID] = NUMBER("mask-id", "N", 0, INT32_MAX, TAKES_EVAL,
-                           "id of the mask token, when neither tokenizer nor "
-                           "config.json tell it"),
+    [OPT_MASK_ID] =
+        NUMBER("mask-id", "N", 0, INT32_MAX, TAKES_EVAL | TAKES_CHECK,
+               "id of the mask token, when neither tokenizer nor "
+               "config.json tell it"),
     [OPT_LINES] = FLAG("lines", 0, TAKES_TOKENS,
                        "every line is a text of its own, not cut"),
     [OPT_NULL] =
@@ -99,6 +104,28 @@ const option_row option_rows[] = {
     [OPT_NO_SPECIAL] =
         FLAG("no-special", 0, TAKES_TOKENS | TAKES_ATTENTION | TAKES_GENERATE,
              "without the tokens put around a text"),
+    [OPT_BASELINE] = TEXT("baseline", 0, "FILE", TAKES_CHECK,
+                          "the evaluation, scores or report to hold MODEL "
+                          "against; - is standard input"),
+    [OPT_MAX_PERPLEXITY] = LIMIT("max-perplexity-increase",
+                                 "perplexity rises by at most X, 2% or 0.5"),
+    [OPT_MAX_LOSS] =
+        LIMIT("max-loss-increase", "loss rises by at most X, 2% or 0.05 nats"),
+    [OPT_MAX_SCORE] =
+        LIMIT("max-score-change",
+              "no head's score changes by more than X, 5% or 0.1"),
+    [OPT_EXPECT_HEADS] =
+        TEXT("expect-heads", 0, "LIST", TAKES_CHECK,
+             "exactly these heads would be pruned, with the report's policy "
+             "or --ratio and its company"),
+    [OPT_ANY_DATA] =
+        FLAG("any-data", 0, TAKES_CHECK, "use other data than the baseline's"),
+    [OPT_JUNIT] = TEXT("junit", 0, "FILE", TAKES_CHECK,
+                       "write the outcome as JUnit XML, too"),
+    [OPT_SUMMARY] = TEXT("summary", 0, "FILE", TAKES_CHECK,
+                         "append the outcome to FILE as Markdown"),
+    [OPT_EXIT_ZERO] = FLAG("exit-zero", 0, TAKES_CHECK,
+                           "exit with 0 although a rule is broken"),
     [OPT_LAYER] = NUMBER("layer", "L", 0, UINT32_MAX, TAKES_ATTENTION,
                          "this layer alone"),
     [OPT_HEAD] = TEXT("head", 0, "HEAD", TAKES_ATTENTION,
@@ -153,10 +180,11 @@ const option_row option_rows[] = {
              "replace an existing output; write bytes to a terminal"),
     [OPT_DRY_RUN] = FLAG("dry-run", 'n', TAKES_WRITERS,
                          "say what would be done, write nothing"),
-    [OPT_FORMAT] = CHOICE("format", "FORM", "human|json|ndjson|tsv|md",
+    [OPT_FORMAT] = CHOICE("format", "FORM", "human|json|ndjson|tsv|md|github",
                           TAKES_ALL & ~(TAKES_TOKENS | TAKES_GENERATE |
                                         TAKES_HELP | TAKES_REPORT),
-                          "form of standard output (default human)"),
+                          "form of standard output (default human; github: "
+                          "annotations, of check)"),
     [OPT_JSON] = FLAG("json", 0, TAKES_ALL & ~TAKES_HELP,
                       "--format json, and errors as JSON too"),
     [OPT_QUIET] = {"quiet", 'q', OPTION_COUNT, NULL, NULL, 0, 0, TAKES_ALL,

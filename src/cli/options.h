@@ -25,14 +25,15 @@ enum {
     TAKES_GENERATE = 512,
     TAKES_EVAL = 2048,
     TAKES_ATTENTION = 1024,
-    TAKES_SWEEP = 4096
+    TAKES_SWEEP = 4096,
+    TAKES_CHECK = 8192
 };
 #define TAKES_WRITERS (TAKES_METHOD | TAKES_APPLY)
 #define TAKES_SCORERS (TAKES_METHOD | TAKES_SCORE)
-#define TAKES_POLICY  (TAKES_METHOD | TAKES_PLAN)
+#define TAKES_POLICY  (TAKES_METHOD | TAKES_PLAN | TAKES_CHECK)
 #define TAKES_SWEPT   (TAKES_SCORERS | TAKES_SWEEP)
-#define TAKES_RUNS                                                             \
-    (TAKES_SWEPT | TAKES_ATTENTION | TAKES_EVAL) /* forward passes */
+/* forward passes */
+#define TAKES_RUNS (TAKES_SWEPT | TAKES_ATTENTION | TAKES_EVAL | TAKES_CHECK)
 #define TAKES_MODEL                                                            \
     (TAKES_RUNS | TAKES_GENERATE | TAKES_INSPECT | TAKES_APPLY | TAKES_TOKENS)
 #define TAKES_ALL 0xFFFF
@@ -46,6 +47,7 @@ typedef enum option_type {
     OPTION_SHARE,   /* 0 .. 1 */
     OPTION_DECIMAL, /* min .. max of the row, fractions too */
     OPTION_SIZE,    /* bytes: 64MiB, 512K */
+    OPTION_LIMIT,   /* 0.05, or with number 1 a share: 5% */
     OPTION_CHOICE   /* a word of the row's choices */
 } option_type;
 
@@ -76,6 +78,15 @@ typedef enum option_id {
     OPT_LINES,
     OPT_NULL,
     OPT_NO_SPECIAL,
+    OPT_BASELINE,
+    OPT_MAX_PERPLEXITY,
+    OPT_MAX_LOSS,
+    OPT_MAX_SCORE,
+    OPT_EXPECT_HEADS,
+    OPT_ANY_DATA,
+    OPT_JUNIT,
+    OPT_SUMMARY,
+    OPT_EXIT_ZERO,
     OPT_LAYER,
     OPT_HEAD,
     OPT_MAX_TOKENS,
@@ -125,7 +136,7 @@ typedef struct option_value {
     unsigned given; /* how often */
     const char *text;
     uint64_t number; /* NUMBER, SIZE; of CHOICE the word's index */
-    double share;    /* SHARE, DECIMAL */
+    double share;    /* SHARE, DECIMAL, LIMIT */
 } option_value;
 
 typedef struct options {

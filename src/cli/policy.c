@@ -46,30 +46,38 @@ static hp_status new_mask(unsigned char **out, size_t n, hp_error *err)
     return *out ? HP_OK : hp_fail(err, HP_NOMEM, "no memory for %zu heads", n);
 }
 
+hp_status work_parse_heads(unsigned char **out, const char *list,
+                           const hp_head *heads, size_t n, hp_error *err)
+{
+    char *owned = NULL;
+    const char *text = NULL;
+    size_t len = 0;
+    hp_status st = new_mask(out, n, err);
+    if (!st)
+        st = read_list(&text, &len, &owned, list, err);
+    if (!st)
+        st = parse_list(*out, text, len, heads, n, err);
+    free(owned);
+    return st;
+}
+
 hp_status work_make_plan(work *w, cli *c, hp_error *err)
 {
     const option_value *v = c->opt.value;
     const hp_scores *s = w->scores;
     unsigned char *protect = NULL;
-    char *owned = NULL;
     hp_status st = HP_OK;
-    if (v[OPT_PROTECT].given) {
-        const char *text = NULL;
-        size_t len = 0;
-        if ((st = new_mask(&protect, s->n_heads, err)) ||
-            (st = read_list(&text, &len, &owned, v[OPT_PROTECT].text, err)) ||
-            (st = parse_list(protect, text, len, s->heads, s->n_heads, err)))
-            goto done;
-    }
+    if (v[OPT_PROTECT].given)
+        st = work_parse_heads(&protect, v[OPT_PROTECT].text, s->heads,
+                              s->n_heads, err);
     hp_policy policy = {.has_count = options_has(&c->opt, OPT_COUNT),
                         .ratio = v[OPT_RATIO].share,
                         .count = (size_t)v[OPT_COUNT].number,
                         .scope = (hp_scope)v[OPT_SCOPE].number,
                         .keep = (size_t)v[OPT_KEEP].number,
                         .protect = protect};
-    st = hp_plan_make(&w->plan, s, &policy, err);
-done:
-    free(owned);
+    if (!st)
+        st = hp_plan_make(&w->plan, s, &policy, err);
     free(protect);
     return st;
 }

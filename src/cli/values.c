@@ -5,6 +5,7 @@
  */
 #include "cli/options.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -88,6 +89,25 @@ static hp_status parse_decimal(option_value *v, const option_row *row,
     return HP_OK;
 }
 
+/* "0.05", or "5%" as 0.05 with number 1. */
+static hp_status parse_limit(option_value *v, const option_row *row,
+                             const char *text, hp_error *err)
+{
+    char number[64];
+    size_t len = strlen(text);
+    v->number = len && text[len - 1] == '%';
+    len -= v->number;
+    snprintf(number, sizeof number, "%.*s", (int)(len < 63 ? len : 63), text);
+    v->share = is_plain_decimal(number) ? strtod(number, NULL) : -1;
+    if (len > 63 || !(v->share >= 0 && v->share <= 1e300))
+        return hp_fail(err, HP_INVALID,
+                       "--%s '%s' is not a limit such as 0.05 or 2%%",
+                       row->name, text);
+    if (v->number)
+        v->share /= 100;
+    return HP_OK;
+}
+
 /* 0: not a unit. K, KiB: 1024; kB, KB: 1000; and so on. */
 static uint64_t unit_bytes(const char *unit)
 {
@@ -152,6 +172,8 @@ hp_status option_value_parse(option_value *v, const option_row *row,
         return parse_share(v, row, text, err);
     case OPTION_DECIMAL:
         return parse_decimal(v, row, text, err);
+    case OPTION_LIMIT:
+        return parse_limit(v, row, text, err);
     case OPTION_SIZE:
         return parse_size(v, row, text, err);
     case OPTION_CHOICE:
@@ -164,7 +186,8 @@ hp_status option_value_parse(option_value *v, const option_row *row,
     }
     /* An empty list of heads is a list. */
     if (!*text && row != &option_rows[OPT_HEADS] &&
-        row != &option_rows[OPT_PROTECT])
+        row != &option_rows[OPT_PROTECT] &&
+        row != &option_rows[OPT_EXPECT_HEADS])
         return hp_fail(err, HP_INVALID, "--%s is empty", row->name);
     return HP_OK;
 }

@@ -21,9 +21,9 @@ hp_status work_check_stdin(const cli *c, const char *input, hp_error *err)
         readers += (size_t)is_stdin(c->opt.data[i]);
     for (size_t i = 0; i < c->opt.n_eval_data; i++)
         readers += (size_t)is_stdin(c->opt.eval_data[i]);
-    static const option_id others[] = {OPT_TOKENS, OPT_EVAL_TOKENS, OPT_RESUME,
-                                       OPT_PLAN,   OPT_HEADS,       OPT_PROTECT,
-                                       OPT_CONFIG};
+    static const option_id others[] = {
+        OPT_TOKENS,  OPT_EVAL_TOKENS, OPT_RESUME,   OPT_PLAN,        OPT_HEADS,
+        OPT_PROTECT, OPT_CONFIG,      OPT_BASELINE, OPT_EXPECT_HEADS};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         readers += (size_t)is_stdin(text_of(c, others[i]));
     return readers > 1 ? hp_fail(err, HP_INVALID,
@@ -165,6 +165,34 @@ hp_status work_open_backend(work *w, cli *c, hp_error *err)
     return HP_OK;
 }
 
+/* Ids may come without a tokenizer; then config.json has to do. */
+hp_status work_find_special(hp_special *out, int32_t room[HP_MAX_SPECIAL],
+                            work *w, cli *c, hp_error *err)
+{
+    const option_value *mask = &c->opt.value[OPT_MASK_ID];
+    const char *path = work_tokenizer_path(w, c);
+    int wanted = options_has(&c->opt, OPT_TOKENIZER);
+    hp_status st = HP_OK;
+    *out = (hp_special){.mask = -1};
+    if (hp_metric_of(w->model) != HP_METRIC_MASKED_LM_LOSS)
+        return HP_OK;
+    if (!w->tokenizer && path)
+        st = hp_tokenizer_open(&w->tokenizer, path,
+                               hp_model_spec(w->model)->vocab,
+                               wanted ? err : NULL);
+    if (st && wanted)
+        return st;
+    if (w->tokenizer) {
+        *out = *hp_tokenizer_special(w->tokenizer);
+    } else {
+        out->n = hp_model_special(w->model, room, &out->mask);
+        out->ids = room;
+    }
+    if (mask->given)
+        out->mask = (int32_t)mask->number;
+    return HP_OK;
+}
+
 hp_run_options work_run_options(const work *w, const cli *c)
 {
     const option_value *v = c->opt.value;
@@ -199,8 +227,9 @@ hp_status work_score(work *w, cli *c, hp_error *err)
     const option_value *v = c->opt.value;
     hp_status st = HP_OK;
     if (c->method->needs_data) {
-        if ((st = work_calibrate(w, c, err)) ||
-            (st = work_open_backend(w, c, err)))
+        if (!w->calibration)
+            st = work_calibrate(w, c, err);
+        if (st || (st = work_open_backend(w, c, err)))
             return st;
     } else if (c->opt.n_data || v[OPT_TOKENS].given) {
         console_say(&c->con, SAY_NOTE, "%s needs no data: none is read",

@@ -44,12 +44,23 @@ HP_CHECKED
 hp_status work_score_with(hp_scores **out, const work *w, cli *c,
                           const hp_method *method, uint64_t seed,
                           hp_error *err);
-/* Calibration and backend when the method needs them; then the scores. */
+/* Calibration (unless there is one) and backend when the method needs them;
+ * then the scores. */
 HP_CHECKED
 hp_status work_score(work *w, cli *c, hp_error *err);
 /* HP_INVALID unless exactly one of --ratio and --count is there. */
 HP_CHECKED
 hp_status work_check_policy(const cli *c, hp_error *err);
+/* A mask [n] from LIST, @FILE or -; freed by the caller, after a failure too.
+ */
+HP_CHECKED
+hp_status work_parse_heads(unsigned char **out, const char *list,
+                           const hp_head *heads, size_t n, hp_error *err);
+/* Of masked models, tokens that are never masked and the one to mask with: the
+ * tokenizer's, or those of config.json, which go to `room`. */
+HP_CHECKED
+hp_status work_find_special(hp_special *out, int32_t room[HP_MAX_SPECIAL],
+                            work *w, cli *c, hp_error *err);
 /* The plan that the options make of w->scores. */
 HP_CHECKED
 hp_status work_make_plan(work *w, cli *c, hp_error *err);

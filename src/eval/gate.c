@@ -7,8 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What is lost in differences of rounded numbers breaks no limit. */
-#define SLACK 1e-9
+/* Of the value: what a document rounds away, and the last bits in which
+ * processors differ, break no limit. */
+#define SLACK 1e-7
 
 const char *hp_rule_name(hp_rule rule)
 {
@@ -37,9 +38,14 @@ static double change_of(hp_limit limit, double before, double after)
     return change / fabs(before);
 }
 
-static int is_within(hp_limit limit, double change)
+static double slack_of(hp_limit limit, double before)
 {
-    return change <= limit.value + SLACK * fmax(1.0, limit.value);
+    return SLACK * (limit.relative ? 1.0 : fabs(before));
+}
+
+static int is_within(hp_limit limit, double before, double change)
+{
+    return change <= limit.value + slack_of(limit, before);
 }
 
 /* "+2.5 %" or "+0.05"; `sign` "%+" or "%". */
@@ -55,16 +61,18 @@ void hp_gate_increase(hp_finding *out, hp_rule rule, hp_limit limit,
                       double before, double after)
 {
     char change[32], most[32];
+    double slack = slack_of(limit, before);
     *out = (hp_finding){
         .rule = rule, .limit = limit, .before = before, .after = after};
     out->change = change_of(limit, before, after);
-    out->holds = is_within(limit, out->change);
-    snprintf(out->message, sizeof out->message,
-             "%s %.6g, was %.6g: %s, %s the %s allowed",
-             rule == HP_RULE_PERPLEXITY ? "perplexity" : "loss", after, before,
-             amount(change, limit, out->change, 1),
-             out->holds ? "within" : "more than",
-             amount(most, limit, limit.value, 0));
+    out->holds = is_within(limit, before, out->change);
+    snprintf(
+        out->message, sizeof out->message,
+        "%s %.6g, was %.6g: %s, %s the %s allowed",
+        rule == HP_RULE_PERPLEXITY ? "perplexity" : "loss", after, before,
+        amount(change, limit, fabs(out->change) > slack ? out->change : 0, 1),
+        out->holds ? "within" : "more than",
+        amount(most, limit, limit.value, 0));
 }
 
 /* ---- scores ---- */
@@ -98,7 +106,7 @@ static void say_scores(hp_finding *f, size_t n)
                   : snprintf(f->message, sizeof f->message,
                              "%zu of %zu scores changed by more than %s",
                              f->n_broken, n, most);
-    if (f->head[0] && len > 0 && (size_t)len < sizeof f->message)
+    if (f->change != 0 && len > 0 && (size_t)len < sizeof f->message)
         snprintf(f->message + len, sizeof f->message - (size_t)len,
                  "; most %s: %.6g, was %.6g (%s)", f->head, f->after, f->before,
                  amount(change, f->limit, f->change, 1));
@@ -118,7 +126,7 @@ hp_status hp_gate_scores(hp_finding *out, hp_limit limit,
     for (size_t i = 0; i < before->n_heads; i++) {
         double a = before->values[i], b = after->values[i];
         double change = change_of(limit, a, b);
-        out->n_broken += !is_within(limit, fabs(change));
+        out->n_broken += !is_within(limit, a, fabs(change));
         if (out->head[0] && !(fabs(change) > fabs(out->change)))
             continue;
         out->before = a;

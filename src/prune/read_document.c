@@ -60,7 +60,7 @@ static hp_status read_root(hp_document *d, const hp__node *root, hp_error *err)
         if (!strcmp(schema, readers[i].schema))
             return readers[i].read(d, root, err);
     return hp_fail(err, HP_FORMAT,
-                   "schema '%.80s': there is nothing in it to draw", schema);
+                   "schema '%.80s': there is nothing in it to use", schema);
 }
 
 /* A document with what it owns; `d` stands first, so that freeing it is freeing

@@ -162,7 +162,7 @@ assert [json.loads(t) for t in texts] == [json.load(open(n)) for n in sys.argv[1
     fails 5 "missing.json: "
     "$HEADPRUNE" methods --json >methods.json
     hp report methods.json -o page.html
-    fails 3 "methods.json: schema 'headprune.methods/1': there is nothing in it to draw"
+    fails 3 "methods.json: schema 'headprune.methods/1': there is nothing in it to use"
     echo '{"schema": "headprune.scores/1"}' >cut.json
     hp report entropy.json cut.json -o page.html
     fails 3 "cut.json: "

@@ -216,7 +216,7 @@ load common
     bash -n completion
     # shellcheck disable=SC2016,SC1091
     reply=$(bash -c '. ./completion
-        COMP_WORDS=(headprune --an) COMP_CWORD=1
+        COMP_WORDS=(headprune --any-m) COMP_CWORD=1
         _headprune; echo "${COMPREPLY[@]}"')
     [ "$reply" = --any-model ]
     for shell in zsh fish; do

@@ -2,7 +2,8 @@
 # corpus of malformed checkpoints is another.
 find_program(HEADPRUNE_BATS bats REQUIRED)
 find_program(HEADPRUNE_PYTHON python3 PATHS /usr/bin NO_DEFAULT_PATH REQUIRED)
-foreach(name usage streams inspect tokens generate prune pipeline documents report attention eval sweep)
+foreach(name usage streams inspect tokens generate prune pipeline documents report attention eval sweep
+    check)
   add_test(NAME cli.${name}
     COMMAND ${HEADPRUNE_BATS} --print-output-on-failure tests/cli/${name}.bats
     WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})

@@ -32,6 +32,7 @@ static void a_rise_is_held_against_its_limit(void **state)
          "loss 3.15, was 3.1: +0.05, within the 0.05 allowed"},
         {HP_RULE_LOSS, 0, some, 3.1, 3.1501, "+0.0501, more than"},
         {HP_RULE_LOSS, 1, none, 3.1, 3.1, "+0, within the 0 allowed"},
+        {HP_RULE_LOSS, 1, none, 3.1, 3.1000001, ": +0, within the 0 allowed"},
         {HP_RULE_LOSS, 0, none, 3.1, 3.100001, "more than the 0 allowed"},
         {HP_RULE_LOSS, 1, two, 0, 0, "within"},
         {HP_RULE_LOSS, 0, two, 0, 1e-6, "more than"},
@@ -85,6 +86,7 @@ static void scores_may_change_up_and_down_by_the_limit(void **state)
     assert_int_equal(
         hp_gate_scores(&f, (hp_limit){0, 0}, &before, &before, NULL), HP_OK);
     assert_true(f.holds);
+    assert_string_equal(f.message, "no score of 4 changed by more than 0");
 }
 
 static void scores_of_something_else_are_refused(void **state)
