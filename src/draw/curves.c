@@ -97,7 +97,7 @@ static void widen(double *low, double *high, double value)
 
 static void fit(plot *p)
 {
-    double low = INFINITY, high = -INFINITY, most = 0;
+    double low = HUGE_VAL, high = -HUGE_VAL, most = 0;
     widen(&low, &high, p->s->baseline.value);
     for (size_t i = 0; i < p->s->n_rows; i++) {
         const hp_sweep_row *row = &p->s->rows[i];

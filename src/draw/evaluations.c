@@ -25,7 +25,7 @@ static void widen(double *low, double *high, double value)
 static size_t fit(hp__scale *x, const hp_document *const *docs, size_t n,
                   hp_metric metric)
 {
-    double low = INFINITY, high = -INFINITY;
+    double low = HUGE_VAL, high = -HUGE_VAL;
     size_t rows = 0;
     for (size_t i = 0; i < n; i++) {
         if (!is_of(docs[i], metric))

@@ -188,7 +188,7 @@ size_t hp__view_pruned(const hp__view *v)
 
 int hp__view_cut(double *at, const hp__view *v)
 {
-    double last_gone = -INFINITY, first_kept = INFINITY;
+    double last_gone = -HUGE_VAL, first_kept = HUGE_VAL;
     double sign = v->prunes_highest ? -1 : 1;
     if (!v->scores || !v->pruned || !v->n)
         return 0;
