@@ -56,18 +56,6 @@ static hp_status open_evaluation(sweep_work *s, cli *c, hp_error *err)
     return st;
 }
 
-/* Masked models need the id of the mask, also for token ids. */
-static hp_status find_special(sweep_work *s, cli *c, hp_error *err)
-{
-    s->data.special.mask = -1;
-    if (hp_metric_of(s->w.model) != HP_METRIC_MASKED_LM_LOSS)
-        return HP_OK;
-    hp_status st = work_open_tokenizer(&s->w, c, err);
-    if (!st)
-        s->data.special = *hp_tokenizer_special(s->w.tokenizer);
-    return st;
-}
-
 static int needs_calibration(const sweep_work *s)
 {
     for (size_t i = 0; i < s->n_methods; i++)
@@ -102,7 +90,7 @@ hp_status sweep_open_data(sweep_work *s, cli *c, hp_error *err)
              same_data(hp_calibration_info_get(s->w.calibration), s->data.info))
         console_say(&c->con, SAY_WARNING,
                     "calibration and evaluation data are the same");
-    return find_special(s, c, err);
+    return work_find_special(&s->data.special, s->ids, &s->w, c, err);
 }
 
 /* ---- the run ---- */

@@ -93,10 +93,10 @@ const option_row option_rows[] = {
         NUMBER("stride", "S", 1, UINT32_MAX, TAKES_EVAL | TAKES_TOKENS,
                "slide the window by S tokens; every token counts once, with "
                "what stands before it in the window as context"),
-    [OPT_MASK_ID] =
-        NUMBER("mask-id", "N", 0, INT32_MAX, TAKES_EVAL | TAKES_CHECK,
-               "id of the mask token, when neither tokenizer nor "
-               "config.json tell it"),
+    [OPT_MASK_ID] = NUMBER("mask-id", "N", 0, INT32_MAX,
+                           TAKES_EVAL | TAKES_CHECK | TAKES_SWEEP,
+                           "id of the mask token, when neither tokenizer nor "
+                           "config.json tell it"),
     [OPT_LINES] = FLAG("lines", 0, TAKES_TOKENS,
                        "every line is a text of its own, not cut"),
     [OPT_NULL] =

@@ -9,10 +9,11 @@ typedef struct sweep_work {
     work w;
     hp_calibration *own; /* evaluation data of its own, or NULL */
     hp_eval_data data;
-    const hp_method **methods; /* [n_methods] */
-    double *ratios;            /* [n_ratios] */
-    hp_scores **scores;        /* [n_scores] a method with each of its seeds */
-    hp_plan **plans;           /* [n_plans] */
+    int32_t ids[HP_MAX_SPECIAL]; /* room for its special tokens */
+    const hp_method **methods;   /* [n_methods] */
+    double *ratios;              /* [n_ratios] */
+    hp_scores **scores; /* [n_scores] a method with each of its seeds */
+    hp_plan **plans;    /* [n_plans] */
     size_t n_methods, n_ratios, n_scores, n_plans;
     hp_sweep *before; /* of --resume, or NULL */
     hp_sweep *sweep;

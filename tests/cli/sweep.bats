@@ -123,6 +123,15 @@ setup() {
         --eval-tokens "$ROOT/models/text/reactions-evaluation.ids" --json
     succeeds
     [ "$(jq -r .baseline.metric <<<"$output")" = masked_lm_loss ]
+    cp "$ROOT"/models/reaction-bert/{config.json,model.safetensors} .
+    args=(-q sweep --ratios 0.5 --seeds 2 --json model.safetensors
+        --tokens "$ROOT/models/text/reactions-calibration.ids"
+        --eval-tokens "$ROOT/models/text/reactions-evaluation.ids")
+    hp "${args[@]}"
+    [ "$status" -eq 2 ]
+    says "$stderr" "--mask-id N"
+    hp "${args[@]}" --mask-id 4
+    succeeds
     printf '[1, 2, 3, 4, 5, 6]\n[6, 5, 4, 3]\n' >ids
     hp -q sweep "$ROOT/tests/golden/bert-minilm" --ratios 0.5 --seeds 2 \
         --tokens ids --eval-tokens ids --json
