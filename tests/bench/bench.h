@@ -1,7 +1,10 @@
 #ifndef HEADPRUNE_TESTS_BENCH_H
 #define HEADPRUNE_TESTS_BENCH_H
 
+#include "headprune/headprune.h"
+
 #include <stddef.h>
+#include <stdint.h>
 
 /* Shapes of the model that is measured: GPT-2 small. */
 #define BENCH_LAYERS    12
@@ -29,5 +32,11 @@ const char *bench_peak_unit(void); /* "AVX-512" */
 
 double bench_now(void); /* seconds by the clock */
 double bench_cpu(void); /* processor time of all threads */
+
+/* Random tokens: ids[n * length], start[n + 1]. */
+void bench_tokens(int32_t *ids, size_t *start, size_t n, size_t length);
+
+/* Prints how many points of a sweep a minute gives. */
+hp_status bench_points(const hp_model *m, const hp_backend *b, hp_error *err);
 
 #endif

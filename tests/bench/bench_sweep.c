@@ -130,22 +130,22 @@ static double flops_needed(void)
     return linear + pairs * 2.0 * d * (2.0 * (layers - 1) + 1.0);
 }
 
-static void make_tokens(int32_t *ids, size_t *start)
+void bench_tokens(int32_t *ids, size_t *start, size_t n, size_t length)
 {
     uint32_t x = 1U;
-    for (size_t i = 0; i < TOKENS; i++) {
+    for (size_t i = 0; i < n * length; i++) {
         x = x * 1664525U + 1013904223U;
         ids[i] = (int32_t)((x >> 8) % BENCH_VOCAB);
     }
-    for (size_t i = 0; i <= SEQUENCES; i++)
-        start[i] = i * LENGTH;
+    for (size_t i = 0; i <= n; i++)
+        start[i] = i * length;
 }
 
 static double time_sweep(const hp_model *m, const hp_backend *b, seen_sum *sum)
 {
     static int32_t ids[TOKENS];
     static size_t start[SEQUENCES + 1];
-    make_tokens(ids, start);
+    bench_tokens(ids, start, SEQUENCES, LENGTH);
     hp_sequences s = {ids, start, SEQUENCES};
     hp_observer observer = {HP_SEE_ENTROPY, see, sum};
     hp_run_options o = {.backend = b, .progress = {step, sum}};
@@ -220,6 +220,8 @@ static void measure_entropy(const job *j)
         total += sum.slots[i];
     printf("mean entropy %.9f nat\n",
            total / (double)(TOKENS * BENCH_LAYERS * BENCH_HEADS));
+    if (bench_points(m, b, &err))
+        fail(err.message);
     hp_backend_free(b);
     hp_model_free(m);
     hp_checkpoint_free(c);
