@@ -152,13 +152,15 @@ static void tell_done(FILE *out, const output *o, const work *w, const cli *c)
                 text_ends_with(o->path, "/") ? "" : "/");
     const char *class_name = hp_model_info_get(w->model)->architecture;
     if (!folder)
-        fputs("next: use it in place of the original and measure its loss\n",
+        fputs("next: use it in place of the original; headprune eval says "
+              "what it cost\n",
               out);
     else
         fprintf(out,
-                "next: load it as the original, for example "
-                "%s.from_pretrained(\"%s\"), and measure its loss\n",
-                class_name[0] ? class_name : "AutoModel", o->path);
+                "next: headprune eval %s --against %s --data FILE says what "
+                "it cost;\n%s.from_pretrained(\"%s\") loads it\n",
+                o->path, c->args[0], class_name[0] ? class_name : "AutoModel",
+                o->path);
 }
 
 /* On a terminal: all scores, what goes crossed out. */
