@@ -156,7 +156,8 @@ static hp_status show_json(const cli *c, const generation *g, const prompt *p,
     hp_status st = t.out && t.ids
                        ? make(&t, g, p, stop, err)
                        : hp_fail(err, HP_NOMEM, "no memory for a text");
-    int failed = (t.out && fclose(t.out)) | (t.ids && fclose(t.ids));
+    int failed = t.out && fclose(t.out);
+    failed += t.ids && fclose(t.ids);
     if (!st && failed)
         st = hp_fail(err, HP_NOMEM, "no memory for a text");
     if (!st) {
