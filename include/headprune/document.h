@@ -82,19 +82,43 @@ HP_CHECKED
 hp_status hp_document_parse_eval(hp_eval **out, const char *text, size_t len,
                                  hp_error *err);
 
+/* The attention of all heads on one sequence, made small: what a file of
+ * hp_attention_run holds. */
+typedef struct hp_thumbnail {
+    const float *values; /* [cells, cells] queries down; the greatest share in
+                            each cell */
+    double first, previous, own; /* as of hp_attention_head */
+} hp_thumbnail;
+
+typedef struct hp_thumbnail_block {
+    const char *name;
+    size_t n_heads;
+    const hp_thumbnail *heads; /* [n_heads] */
+} hp_thumbnail_block;
+
+typedef struct hp_thumbnails {
+    size_t n_tokens;
+    size_t cells; /* a side: n_tokens, but at most 24 */
+    size_t n_blocks;
+    const hp_thumbnail_block *blocks; /* h.10 comes after h.9 */
+} hp_thumbnails;
+
 /* Any document: what its schema says is in it is there, the rest is NULL. */
 typedef struct hp_document {
     const char *path; /* as given; "standard input" */
-    const char *text; /* [len] and a NUL: the bytes that were read */
+    const char *text; /* [len] and a NUL: the bytes that were read; NULL for a
+                         file of attention, which is no text */
     size_t len;
-    hp_scores *scores; /* scores/1; report/1 when it knows all scores */
-    hp_plan *plan;     /* plan/1 and report/1 */
-    hp_eval *eval;     /* eval/1 */
-    hp_sweep *sweep;   /* sweep/1 */
+    hp_scores *scores;         /* scores/1; report/1 when it knows all scores */
+    hp_plan *plan;             /* plan/1 and report/1 */
+    hp_eval *eval;             /* eval/1 */
+    hp_sweep *sweep;           /* sweep/1 */
+    hp_thumbnails *thumbnails; /* of X.safetensors: matrices of attention */
 } hp_document;
 
-/* From a path, or "-". HP_FORMAT: no document of headprune, or of a kind that
- * holds none of these. */
+/* From a path, or "-"; a path that ends in ".safetensors" is a file of
+ * attention, of which one band of rows at a time is in memory. HP_FORMAT: no
+ * document of headprune, or of a kind that holds none of these. */
 HP_CHECKED
 hp_status hp_document_open(hp_document **out, const char *path, hp_error *err);
 void hp_document_free(hp_document *d); /* NULL is fine */

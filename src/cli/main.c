@@ -107,10 +107,11 @@ static const command commands[] = {
      cmd_attention},
     {"report", TAKES_REPORT, SOME_ARGS, "FILE...",
      "documents -> one self-contained HTML page",
-     "Draws JSON documents of score, plan, METHOD, eval and sweep: maps of the "
+     "Draws JSON documents of score, plan, METHOD, eval and sweep, and the "
+     "safetensors file of attention: maps of the "
      "heads, heads kept in every layer, how the scores are spread, how far "
-     "two methods agree, evaluations, and what pruning costs. The page needs "
-     "no network, no other file and no "
+     "two methods agree, evaluations, what pruning costs, and what every head "
+     "attends to. The page needs no network, no other file and no "
      "JavaScript; all numbers stand in it as tables too. Scores and the plan "
      "made of them are drawn as one.",
      "headprune report pruned/headprune.json -o page.html\n"

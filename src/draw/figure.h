@@ -31,6 +31,8 @@ int hp__draw_evaluations(hp__figure *f, const hp_document *const *docs,
 /* The metric against the share of heads pruned. */
 HP_CHECKED
 hp_status hp__draw_curves(hp__figure *f, const hp_sweep *s, hp_error *err);
+/* One square a head, one row a block. */
+void hp__draw_thumbnails(hp__figure *f, const hp_thumbnails *t);
 /* Scores of one model by two methods: `a` and `b` have the same heads. */
 HP_CHECKED
 hp_status hp__draw_agreement(hp__figure *f, const hp_scores *a,

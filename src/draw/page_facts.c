@@ -6,8 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* NULL: a file of attention, which does not say. */
 static const hp_model_info *model_of(const hp_document *d)
 {
+    if (d->thumbnails)
+        return NULL;
     if (d->eval)
         return &d->eval->model;
     if (d->sweep)
@@ -17,10 +20,13 @@ static const hp_model_info *model_of(const hp_document *d)
 
 const hp_model_info *hp__common_model(const hp_document *const *docs, size_t n)
 {
-    const hp_model_info *first = model_of(docs[0]);
-    for (size_t i = 1; i < n; i++)
-        if (strcmp(model_of(docs[i])->fingerprint, first->fingerprint) != 0)
+    const hp_model_info *first = NULL;
+    for (size_t i = 0; i < n; i++) {
+        const hp_model_info *m = model_of(docs[i]);
+        if (m && first && strcmp(m->fingerprint, first->fingerprint) != 0)
             return NULL;
+        first = first ? first : m;
+    }
     return first;
 }
 
@@ -35,7 +41,12 @@ void hp__put_heading(hp__buffer *b, const char *tag,
                      const hp_document *const *docs, size_t n)
 {
     const hp_model_info *m = hp__common_model(docs, n);
-    const char *name = m ? base_name(m->path) : "several models";
+    size_t known = 0;
+    for (size_t i = 0; i < n; i++)
+        known += model_of(docs[i]) != NULL;
+    const char *name = known ? "several models" : "several files";
+    if (m || n == 1)
+        name = base_name(m ? m->path : docs[0]->path);
     hp__buffer_printf(b, "<%s>Attention heads of ", tag);
     hp__put_cut(b, name, 80);
     hp__buffer_printf(b, "</%s>\n", tag);
@@ -218,6 +229,16 @@ void hp__put_sweep_facts(hp__buffer *b, const hp_document *d, int with_model)
     hp__buffer_text(b, "</dl>\n");
 }
 
+void hp__put_attention_facts(hp__buffer *b, const hp_document *d)
+{
+    hp__buffer_printf(b, "<h2>Attention of all heads on %zu token%s</h2>\n",
+                      d->thumbnails->n_tokens,
+                      d->thumbnails->n_tokens == 1 ? "" : "s");
+    hp__buffer_text(b, "<dl>\n");
+    put_text_fact(b, "from", d->path);
+    hp__buffer_text(b, "</dl>\n");
+}
+
 void hp__put_sweep_agreements(hp__buffer *b, const hp_sweep *s)
 {
     static const char *const columns[] = {"method", "and",
@@ -268,6 +289,8 @@ static void put_json(hp__buffer *b, const char *text, size_t len)
 void hp__put_data(hp__buffer *b, const hp_document *const *docs, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
+        if (!docs[i]->text)
+            continue;
         hp__buffer_text(b, "<script type=\"application/json\" data-file=\"");
         hp__put_text(b, docs[i]->path);
         hp__buffer_text(b, "\">\n");

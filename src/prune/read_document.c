@@ -1,4 +1,5 @@
-/* Reads a document of any kind: the schema says which reader it takes. */
+/* Reads a document of any kind: the schema says which reader it takes, or the
+ * name when the file is no JSON. */
 #include "base/arena.h"
 #include "headprune/document.h"
 #include "io/file.h"
@@ -81,23 +82,41 @@ static hp_status new_document(hp_document **out, const char *path,
         return st;
     memcpy(o->path, name, strlen(name) + 1);
     o->d.path = o->path;
-    st = hp__file_slurp(&o->text, &o->d.len, path, HP__DOCUMENT_MOST, err);
-    o->d.text = o->text;
     *out = &o->d;
-    return st;
+    return HP_OK;
 }
 
-hp_status hp_document_open(hp_document **out, const char *path, hp_error *err)
+static hp_status read_json(hp_document *d, const char *path, hp_error *err)
 {
-    hp_document *d = NULL;
+    owner *o = (owner *)d;
     hp__json *j = NULL;
-    *out = NULL;
-    hp_status st = new_document(&d, path, err);
+    hp_status st =
+        hp__file_slurp(&o->text, &d->len, path, HP__DOCUMENT_MOST, err);
+    d->text = o->text;
     if (!st)
         st = hp__json_parse(&j, d->text, d->len, err);
     if (!st)
         st = read_root(d, hp__json_root(j), err);
     hp__json_free(j);
+    return st;
+}
+
+static int holds_attention(const char *path)
+{
+    static const char end[] = ".safetensors";
+    size_t len = strlen(path), n = sizeof end - 1;
+    return len > n && !strcmp(path + len - n, end);
+}
+
+hp_status hp_document_open(hp_document **out, const char *path, hp_error *err)
+{
+    hp_document *d = NULL;
+    *out = NULL;
+    hp_status st = new_document(&d, path, err);
+    if (!st)
+        st = holds_attention(path)
+                 ? hp__read_thumbnails(&d->thumbnails, path, err)
+                 : read_json(d, path, err);
     if (st) {
         hp_fail_file(err, st, d ? d->path : path);
         hp_document_free(d);
@@ -115,6 +134,7 @@ void hp_document_free(hp_document *d)
     hp_plan_free(d->plan);
     hp_eval_free(d->eval);
     hp_sweep_free(d->sweep);
+    hp__thumbnails_free(d->thumbnails);
     free(((owner *)d)->text);
     free(d);
 }

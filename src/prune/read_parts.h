@@ -2,8 +2,7 @@
 #define HEADPRUNE_PRUNE_READ_PARTS_H
 
 #include "base/arena.h"
-#include "headprune/eval.h"
-#include "headprune/plan.h"
+#include "headprune/document.h"
 #include "io/json.h"
 
 /* Pieces of documents, read. Text is copied into the arena. */
@@ -71,6 +70,12 @@ hp_status hp__read_report_scores(hp_scores **out, const hp__node *root,
                                  hp_error *err);
 HP_CHECKED
 hp_status hp__read_plan(hp_plan **out, const hp__node *root, hp_error *err);
+
+/* A file of attention; any other is refused. */
+HP_CHECKED
+hp_status hp__read_thumbnails(hp_thumbnails **out, const char *path,
+                              hp_error *err);
+void hp__thumbnails_free(hp_thumbnails *t); /* NULL is fine */
 
 /* Puts where it happened in front of a message: "heads[3]: ...". */
 hp_status hp__within(hp_error *err, hp_status st, const char *array, size_t i);

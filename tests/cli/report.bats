@@ -115,6 +115,64 @@ assert [json.loads(t) for t in texts] == [json.load(open(n)) for n in sys.argv[1
     lacks "$(cat page.html begun.html)" '[ML"> -](nan|inf)'
 }
 
+@test "attention of all heads is drawn as thumbnails" {
+    "$HEADPRUNE" -q attention "$WORDS" --text 'the cat' -o a.safetensors
+    "$HEADPRUNE" -q score magnitude --json "$WORDS" >magnitude.json
+    hp report a.safetensors -o page.html --svg figures
+    succeeds
+    says "$output" "page.html: 1 figure of 1 document"
+    says "$(cat page.html)" "<title>Attention heads of a.safetensors</title>"
+    lacks "$(cat page.html)" 'application/json'
+    [ "$(grep -c '<title>block transformer.h.1.attn head' page.html)" -eq 2 ]
+    [ "$(grep -c '^<tr><td>' page.html)" -eq 4 ]
+    tokens=$("$HEADPRUNE" attention "$WORDS" --text 'the cat' --json | jq '.ids | length')
+    says "$(cat page.html)" "<h2>Attention of all heads on $tokens tokens</h2>"
+    well_formed figures/attention-1.svg
+    "$HEADPRUNE" report a.safetensors -o - | cmp - page.html
+    hp report magnitude.json a.safetensors -o both.html
+    succeeds
+    says "$output" "both.html: 3 figures of 2 documents"
+    says "$(cat both.html)" "Attention heads of ok_gpt2"
+}
+
+@test "the table of thumbnails says what attention says" {
+    "$HEADPRUNE" -q attention "$ROOT/models/gpt2-novels" --json \
+        --text 'It was the best of times, it was the worst of times, it was the age of wisdom' \
+        -o a.safetensors >a.json
+    "$HEADPRUNE" report a.safetensors -o page.html --svg figures
+    [ "$(wc -c <figures/attention-1.svg)" -lt 300000 ]
+    /usr/bin/python3 -c '
+import json, re
+page = open("page.html", encoding="utf-8").read()
+rows = re.findall("<tr><td>([^<]+)</td>" + "<td class=\"n\">([^<]+)</td>" * 4, page)
+heads = json.load(open("a.json"))["heads"]
+assert len(rows) == len(heads) == 48
+for (name, *numbers), h in zip(rows, heads):
+    assert name == h["name"]
+    for got, want in zip(numbers, (h["head"], h["first"], h["previous"], h["own"])):
+        assert abs(float(got) - want) < 1e-5 * max(1, want), (h, numbers)
+'
+}
+
+@test "a safetensors file without attention is refused" {
+    head -c 4096 /dev/zero | tr '\0' '{' >garbage.safetensors
+    hp report garbage.safetensors -o page.html
+    fails 3 "garbage.safetensors: "
+    hp report "$WORDS/model.safetensors" -o page.html
+    fails 3 "model.safetensors: tensor '"
+    says "$stderr" "no attention, which is F32 [heads, tokens, tokens]"
+    hp report missing.safetensors -o page.html
+    fails 5 "missing.safetensors"
+    "$HEADPRUNE" -q attention "$WORDS" --text 'the cat' -o a.safetensors
+    hp check "$WORDS" --baseline a.safetensors --max-score-change 1
+    fails 2 "neither an evaluation, nor all scores"
+    cp a.safetensors before.safetensors
+    hp report a.safetensors -o a.safetensors -f
+    fails 2 "the page would replace a document"
+    cmp a.safetensors before.safetensors
+    [ ! -e page.html ]
+}
+
 @test "standard input is a document, once" {
     documents
     hp report - -o page.html <entropy.json

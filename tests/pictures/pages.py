@@ -104,7 +104,12 @@ def make_pages(headprune, room):
         json.dump(wide(os.path.join(room, "entropy.json"), 48, 64), f)
     keep("many.json", "plan", "wide.json", "--ratio", "0.3", "--json")
     run("report", "wide.json", "many.json", "-o", "d.html")
-    return [os.path.join(room, name) for name in ("a.html", "b.html", "c.html", "d.html")]
+    text = "It was the best of times, it was the worst of times. " * 3
+    run("-q", "attention", gpt2, "--text", text, "-o", "long.safetensors")
+    run("-q", "attention", "models/bert-novels", "--text", "The cat sat on the mat",
+        "-o", "short.safetensors")
+    run("report", "long.safetensors", "short.safetensors", "-o", "e.html")
+    return [os.path.join(room, name + ".html") for name in "abcde"]
 
 
 def complaints(events):

@@ -347,6 +347,34 @@ static void test_evaluations_are_drawn_by_metric(void **state)
     hp_page_free(p);
 }
 
+static void test_attention_is_a_square_a_head(void **state)
+{
+    static const float none[] = {1, 0, 0, 0, 1, 0, 0, 0, 1};
+    static const float some[] = {1, 0, 0, 0.4F, 0.4F, 0, 0.1F, 0.1F, 0.8F};
+    const hp_thumbnail two[] = {{none, 0.25, 0.125, 1},
+                                {some, 0.5, 0.0625, (double)NAN}};
+    const hp_thumbnail_block blocks[] = {{"<h.0>", 2, two}, {"h.1", 1, two}};
+    hp_thumbnails t = {3, 3, 2, blocks};
+    hp_document d = {.path = "x/a.safetensors", .thumbnails = &t};
+    hp_page *p = make_page(&d, NULL), *q = make_page(&d, &d);
+    (void)state;
+    check_figures(p, "attention-1");
+    check_figures(q, "attention-1 attention-2");
+    check_says(p, "<title>Attention heads of a.safetensors</title>", 1);
+    check_says(q, "<title>Attention heads of several files</title>", 1);
+    check_says(p, "<h2>Attention of all heads on 3 tokens</h2>", 1);
+    check_says(p, "<title>block &lt;h.0&gt; head 1</title>", 1);
+    check_says(p, "<path class=\"shade l5\" d=\"M0 0.5h1M1 1.5h1M2 2.5h1\"/>",
+               1);
+    check_says(p, "<path class=\"shade l4\" d=\"M0 1.5h2\"/>", 1);
+    check_says(p, "<path class=\"shade l2\" d=\"M0 2.5h2\"/>", 1);
+    check_says(p, "<td class=\"n\">0.0625</td>", 1);
+    check_says(p, "<h.0>", 0);
+    check_says(p, "application/json", 0);
+    hp_page_free(p);
+    hp_page_free(q);
+}
+
 static void test_hostile_text_stays_text(void **state)
 {
     hp_scores s = make_scores("</script><b>\"'&\x01", values, rank);
@@ -416,6 +444,7 @@ int main(void)
         cmocka_unit_test(test_a_sweep_has_lines_a_band_and_error_bars),
         cmocka_unit_test(test_a_wide_range_takes_a_logarithmic_axis),
         cmocka_unit_test(test_evaluations_are_drawn_by_metric),
+        cmocka_unit_test(test_attention_is_a_square_a_head),
         cmocka_unit_test(test_hostile_text_stays_text),
         cmocka_unit_test(test_wild_heads_of_a_document_are_drawn_side_by_side),
         cmocka_unit_test(test_the_same_documents_give_the_same_bytes),
