@@ -1,7 +1,7 @@
 /*
  * The one forward pass of a layer, for all architectures: what differs between
  * them is which maps and norms are there and whether a norm stands before a
- * part (GPT-2) or after its residual (BERT).
+ * part or after its residual.
  */
 #include "run/engine.h"
 

@@ -18,7 +18,7 @@ typedef struct hp__map {
     int rows_are_outputs;
 } hp__map;
 
-/* At most: T5's decoder has self- and cross-attention. */
+/* At most: a decoder layer may have self- and cross-attention. */
 #define HP__MAX_BLOCKS 2
 
 typedef struct hp__attention {
