@@ -38,6 +38,10 @@ hp_status hp_generator_open(hp_generator **out, const hp_model *m,
                             const hp_generator_options *o, hp_error *err);
 void hp_generator_free(hp_generator *g); /* NULL is fine */
 
+/* Masks other heads, or none (NULL), and forgets the tokens fed so far. The
+ * mask is copied. */
+void hp_generator_set_mask(hp_generator *g, const unsigned char *masked);
+
 /* Tokens fed so far. */
 size_t hp_generator_position(const hp_generator *g);
 /* Forgets them: the next token is a first one. */

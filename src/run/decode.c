@@ -28,8 +28,8 @@ struct hp_generator {
     hp_observer observer; /* sees nothing */
     hp_sequences tokens;  /* of the call */
     size_t start[2];
-    unsigned char *masked;     /* [heads] or NULL */
-    const unsigned char *mask; /* the same */
+    unsigned char *masked;     /* [heads] */
+    const unsigned char *mask; /* the same; NULL: nothing is masked */
     hp__layer_weights *layers; /* [n_layers] */
     hp__norm norm;
     hp__map vocabulary;
@@ -155,14 +155,8 @@ static hp_status fill(hp_generator *g, const hp_model *m,
                       const hp_generator_options *o, hp_error *err)
 {
     hp__run *r = &g->run;
-    hp_status st = HP_OK;
     r->model = m;
-    if (o->masked) {
-        st = hp__new(&g->masked, m->n_heads, 1, err);
-        if (!st)
-            memcpy(g->masked, o->masked, m->n_heads);
-        g->mask = g->masked;
-    }
+    hp_status st = hp__new(&g->masked, m->n_heads, 1, err);
     g->options = (hp_run_options){.backend = o->backend,
                                   .threads = o->threads,
                                   .masks = &g->mask,
@@ -185,6 +179,8 @@ static hp_status fill(hp_generator *g, const hp_model *m,
         st = hp__new(&g->cache.rows, m->n_blocks, sizeof *g->cache.rows, err);
     if (!st)
         st = hp__new(&g->candidates, m->spec.vocab, sizeof *g->candidates, err);
+    if (!st)
+        hp_generator_set_mask(g, o->masked);
     return st;
 }
 
@@ -222,6 +218,15 @@ void hp_generator_free(hp_generator *g)
     free(g->candidates);
     hp__run_release(&g->run);
     free(g);
+}
+
+void hp_generator_set_mask(hp_generator *g, const unsigned char *masked)
+{
+    if (masked)
+        memcpy(g->masked, masked, g->run.model->n_heads);
+    g->mask = masked ? g->masked : NULL;
+    g->run.variants.at[0].mask = g->mask;
+    hp_generator_reset(g);
 }
 
 /* ---- tokens ---- */

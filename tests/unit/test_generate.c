@@ -240,6 +240,36 @@ static void a_mask_changes_the_text(void **state)
     close_bench(&b);
 }
 
+static void another_mask_is_as_opened_with_it(void **state)
+{
+    (void)state;
+    int32_t ids[8], plain[8], silent[8];
+    unsigned char masked[8] = {1, 0, 0, 1, 0, 0, 1, 1};
+    bench b;
+    open_fixture(&b, FIXTURE_GPT2);
+    fill_ids(ids, 8, 40);
+    open_generator(&b, 1, NULL);
+    hp_generate_options o = options_of(&b, 8);
+    assert_int_equal(hp_generate(NULL, b.generator, ids, 8, &o, &b.err), HP_OK);
+    memcpy(plain, b.made, sizeof plain);
+    open_generator(&b, 1, masked);
+    o = options_of(&b, 8);
+    assert_int_equal(hp_generate(NULL, b.generator, ids, 8, &o, &b.err), HP_OK);
+    memcpy(silent, b.made, sizeof silent);
+    assert_memory_not_equal(silent, plain, sizeof plain);
+    hp_generator_set_mask(b.generator, NULL);
+    assert_int_equal(hp_generator_position(b.generator), 0);
+    o = options_of(&b, 8);
+    assert_int_equal(hp_generate(NULL, b.generator, ids, 8, &o, &b.err), HP_OK);
+    assert_memory_equal(b.made, plain, sizeof plain);
+    hp_generator_set_mask(b.generator, masked);
+    memset(masked, 0, sizeof masked); /* the generator has its own copy */
+    o = options_of(&b, 8);
+    assert_int_equal(hp_generate(NULL, b.generator, ids, 8, &o, &b.err), HP_OK);
+    assert_memory_equal(b.made, silent, sizeof silent);
+    close_bench(&b);
+}
+
 static void threads_do_not_change_a_bit(void **state)
 {
     (void)state;
@@ -618,6 +648,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cached_logits_are_those_of_the_whole_pass),
         cmocka_unit_test(a_mask_changes_the_text),
+        cmocka_unit_test(another_mask_is_as_opened_with_it),
         cmocka_unit_test(threads_do_not_change_a_bit),
         cmocka_unit_test(a_text_ends_where_it_should),
         cmocka_unit_test(a_text_can_be_cancelled),
