@@ -16,6 +16,15 @@ extern "C" {
 /* The method that others are held against: its seeds are the sample. */
 #define HP_SWEEP_REFERENCE "random"
 
+/* What a causal model goes on with after a prompt, greedily. */
+typedef struct hp_sample {
+    const char *prompt, *text;
+} hp_sample;
+typedef struct hp_samples {
+    size_t n;
+    const hp_sample *at; /* [n] in the order of the prompts */
+} hp_samples;
+
 /* One plan, evaluated. The metric is the baseline's. */
 typedef struct hp_sweep_point {
     const char *method;
@@ -28,6 +37,7 @@ typedef struct hp_sweep_point {
     double loss;               /* nats; NaN where the metric has none */
     double delta, delta_error; /* of the loss, paired by token */
     double kl, same_top1;      /* against the model as it is */
+    hp_samples samples;        /* none without prompts */
 } hp_sweep_point;
 
 /* Better and worse: with p below 0.05. Unclear: the sample does not tell.
@@ -75,6 +85,8 @@ typedef struct hp_sweep {
     hp_scope scope;
     size_t keep;
     hp_eval baseline;             /* the model as it is; no losses, no base */
+    hp_samples samples;           /* of the model as it is */
+    size_t max_tokens;            /* of a sample; 0 without prompts */
     size_t n_planned;             /* points of the whole sweep */
     size_t n_points;              /* fewer while it is under way */
     const hp_sweep_point *points; /* [n_points] in the order of the plans */
@@ -83,6 +95,17 @@ typedef struct hp_sweep {
     size_t n_agreements;
     const hp_sweep_agreement *agreements; /* [n_agreements] */
 } hp_sweep;
+
+/* Texts that every point goes on with. `sample` continues prompts[i] with the
+ * heads of `masked` silent (NULL: none); the text is freed with free(). */
+typedef struct hp_sweep_prompts {
+    const char *const *prompts; /* [n] */
+    size_t n;
+    size_t max_tokens; /* >= 1; told in the sweep */
+    hp_status (*sample)(char **text, void *payload, size_t i,
+                        const unsigned char *masked, hp_error *err);
+    void *payload;
+} hp_sweep_prompts;
 
 typedef struct hp_sweep_options {
     hp_run_options run; /* its masks are not looked at; progress: tokens x
@@ -93,7 +116,8 @@ typedef struct hp_sweep_options {
     size_t n_scores;
     const hp_plan *const *plans; /* [n_plans] made by ratio, for this model */
     size_t n_plans;
-    const hp_sweep *before; /* its points are taken over; or NULL */
+    const hp_sweep_prompts *prompts; /* or NULL */
+    const hp_sweep *before;          /* its points are taken over; or NULL */
     size_t chunk; /* plans that are evaluated together; 0: 8, at most 64 */
     /* Called after every chunk but the last; a failure ends the sweep. */
     hp_status (*save)(void *payload, const hp_sweep *so_far, hp_error *err);
@@ -103,8 +127,8 @@ typedef struct hp_sweep_options {
 /*
  * Evaluates all plans that `before` does not hold. With `before` and without,
  * in chunks of any size, the result is the same. HP_INVALID: `before` is of
- * another model, other data, or holds a point that is none of the plans'.
- * Other errors as hp_evaluate. Freed with hp_sweep_free.
+ * another model, other data or prompts, or holds a point that is none of the
+ * plans'. Other errors as hp_evaluate. Freed with hp_sweep_free.
  */
 HP_CHECKED
 hp_status hp_sweep_run(hp_sweep **out, const hp_model *m,

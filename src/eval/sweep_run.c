@@ -26,6 +26,8 @@ typedef struct sweeping {
     char **lists;            /* [n] heads of the points, owned */
     hp_eval *own;            /* the baseline evaluated here, or NULL */
     const hp_eval *baseline; /* that, or an earlier sweep's */
+    hp_samples samples;      /* of the baseline */
+    hp__arena arena;         /* texts of the samples */
     size_t n_chunk;          /* variants that are being evaluated */
 } sweeping;
 
@@ -55,6 +57,8 @@ static hp_status copy_points(hp_sweep *s, hp__arena *a, const sweeping *w,
         st = hp__arena_strdup(&p->method, a, p->method, err);
         if (!st)
             st = hp__arena_strdup(&p->heads, a, p->heads, err);
+        if (!st)
+            st = hp__samples_copy(&p->samples, a, &p->samples, err);
     }
     s->points = points;
     return st;
@@ -103,10 +107,13 @@ static hp_status describe(hp_sweep *s, hp__arena *a, const sweeping *w,
     }
     if (!st)
         st = copy_baseline(s, a, w->baseline, err);
+    if (!st)
+        st = hp__samples_copy(&s->samples, a, &w->samples, err);
     if (w->n) {
         s->scope = w->o->plans[0]->policy.scope;
         s->keep = w->o->plans[0]->policy.keep;
     }
+    s->max_tokens = w->o->prompts ? w->o->prompts->max_tokens : 0;
     s->n_planned = w->n;
     return st;
 }
@@ -170,7 +177,12 @@ static hp_status check_before(const sweeping *w, hp_error *err)
                        "windows of it (%s, %zu x %zu)",
                        b->baseline.source, b->baseline.windows,
                        b->baseline.length);
-    return HP_OK;
+    hp_status st = hp__samples_check(&b->samples, w->o->prompts, err);
+    if (!st && w->o->prompts && b->max_tokens != w->o->prompts->max_tokens)
+        st = hp_fail(err, HP_INVALID,
+                     "the sweep has samples of up to %zu tokens, not of %zu",
+                     b->max_tokens, w->o->prompts->max_tokens);
+    return st;
 }
 
 static hp_status take_point(sweeping *w, const hp_sweep_point *p, hp_error *err)
@@ -182,6 +194,9 @@ static hp_status take_point(sweeping *w, const hp_sweep_point *p, hp_error *err)
             return hp_fail(err, HP_INVALID,
                            "the sweep has other heads for %s at ratio %.15g",
                            p->method, p->ratio);
+        hp_status st = hp__samples_check(&p->samples, w->o->prompts, err);
+        if (st)
+            return st;
         w->points[i] = *p;
         w->points[i].method = w->o->plans[i]->method;
         w->points[i].heads = w->lists[i];
@@ -202,8 +217,10 @@ static hp_status take_before(sweeping *w, hp_error *err)
     hp_status st = b ? check_before(w, err) : HP_OK;
     for (size_t i = 0; b && i < b->n_points && !st; i++)
         st = take_point(w, &b->points[i], err);
-    if (b && !st)
+    if (b && !st) {
         w->baseline = &b->baseline;
+        w->samples = b->samples;
+    }
     return st;
 }
 
@@ -230,6 +247,18 @@ static void take_result(hp_sweep_point *p, const hp_eval *e)
     p->delta_error = rounded(e->delta_error);
     p->kl = rounded(e->kl);
     p->same_top1 = rounded(e->same_top1);
+}
+
+static hp_status sample(sweeping *w, const size_t *at, size_t n, hp_error *err)
+{
+    const hp_sweep_prompts *p = w->o->prompts;
+    hp_status st = HP_OK;
+    if (p && !w->samples.n)
+        st = hp__samples_make(&w->samples, &w->arena, p, NULL, err);
+    for (size_t i = 0; i < n && !st; i++)
+        st = hp__samples_make(&w->points[at[i]].samples, &w->arena, p,
+                              w->o->plans[at[i]]->pruned, err);
+    return st;
 }
 
 /* The plans `at` [n], and last the model as it is when its value is not known
@@ -260,7 +289,7 @@ static hp_status evaluate(sweeping *w, const size_t *at, size_t n,
     w->n_done += n;
     if (!w->baseline)
         w->baseline = w->own = got[n];
-    return HP_OK;
+    return sample(w, at, n, err);
 }
 
 static hp_status save(const sweeping *w, hp_error *err)
@@ -338,5 +367,6 @@ hp_status hp_sweep_run(hp_sweep **out, const hp_model *m,
     free(w.done);
     free(w.points);
     hp_eval_free(w.own);
+    hp__arena_clear(&w.arena);
     return st;
 }

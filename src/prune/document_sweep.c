@@ -3,8 +3,23 @@
 
 #include <stdlib.h>
 
-static void put_baseline(hp__emitter *e, const hp_eval *b)
+static void put_samples(hp__emitter *e, const hp_samples *s, int inline_)
 {
+    if (!s->n)
+        return;
+    hp__emit_array(e, "samples", inline_);
+    for (size_t i = 0; i < s->n; i++) {
+        hp__emit_object(e, NULL, 1);
+        hp__emit_string(e, "prompt", s->at[i].prompt);
+        hp__emit_string(e, "text", s->at[i].text);
+        hp__emit_end(e);
+    }
+    hp__emit_end(e);
+}
+
+static void put_baseline(hp__emitter *e, const hp_sweep *s)
+{
+    const hp_eval *b = &s->baseline;
     hp__emit_object(e, "baseline", 0);
     hp__emit_string(e, "metric", hp_metric_name(b->metric));
     hp__emit_double(e, "value", b->value);
@@ -18,6 +33,7 @@ static void put_baseline(hp__emitter *e, const hp_eval *b)
     hp__emit_string(e, "source", b->source);
     hp__emit_string(e, "sha256", b->sha256);
     hp__emit_end(e);
+    put_samples(e, &s->samples, 0);
     hp__emit_end(e);
 }
 
@@ -43,6 +59,7 @@ static void put_point(hp__emitter *e, const hp_sweep_point *p)
     hp__emit_double(e, "kl", p->kl);
     hp__emit_double(e, "same_top1", p->same_top1);
     hp__emit_end(e);
+    put_samples(e, &p->samples, 1);
     hp__emit_end(e);
 }
 
@@ -109,8 +126,10 @@ hp_status hp_document_sweep(char **out, const hp_sweep *s, hp_error *err)
                     s->scope == HP_SCOPE_LAYER ? "layer" : "global");
     hp__emit_uint(&e, "keep", s->keep);
     hp__emit_end(&e);
-    put_baseline(&e, &s->baseline);
+    put_baseline(&e, s);
     hp__emit_uint(&e, "planned", s->n_planned);
+    if (s->max_tokens)
+        hp__emit_uint(&e, "max_tokens", s->max_tokens);
     put_lists(&e, s);
     return hp__document_finish(out, &e, st, err);
 }

@@ -69,6 +69,35 @@ static hp_status get_eval(hp_sweep_point *p, const hp__node *n, hp_error *err)
     return st ? st : get_figures(differences, 2, delta, err);
 }
 
+static hp_status read_sample(hp_sample *s, const draft *d, const hp__node *n,
+                             hp_error *err)
+{
+    hp_status st = hp__read_text(&s->prompt, d->a, n, "prompt", err);
+    return st ? st : hp__read_text(&s->text, d->a, n, "text", err);
+}
+
+/* Only there when there were prompts. */
+static hp_status read_samples(hp_samples *out, const draft *d,
+                              const hp__node *object, hp_error *err)
+{
+    const hp__node *list;
+    hp_sample *at = NULL;
+    if (!hp__node_find(object, "samples"))
+        return HP_OK;
+    hp_status st = hp__read_array(&list, object, "samples", err);
+    if (!st)
+        st = hp__arena_alloc(&at, d->a, hp__node_count(list), sizeof *at, err);
+    if (st)
+        return st;
+    out->at = at;
+    for (const hp__node *n = hp__node_first(list); n && !st;
+         n = hp__node_next(n)) {
+        size_t i = out->n++;
+        st = hp__within(err, read_sample(&at[i], d, n, err), "samples", i);
+    }
+    return st;
+}
+
 static hp_status read_point(hp_sweep_point *p, const draft *d,
                             const hp__node *n, hp_error *err)
 {
@@ -81,7 +110,9 @@ static hp_status read_point(hp_sweep_point *p, const draft *d,
         st = get_size(&p->n_pruned, n, "pruned", err);
     if (!st)
         st = hp__read_text(&p->heads, d->a, n, "heads", err);
-    return st ? st : get_eval(p, n, err);
+    if (!st)
+        st = get_eval(p, n, err);
+    return st ? st : read_samples(&p->samples, d, n, err);
 }
 
 static hp_status get_verdict(hp_verdict *out, const hp__node *n, hp_error *err)
@@ -269,7 +300,9 @@ static hp_status read_baseline(draft *d, const hp__node *root, hp_error *err)
         st = hp__read_object(&data, n, "data", err);
     if (!st)
         st = hp__read_text(&b->source, d->a, data, "source", err);
-    return st ? st : hp__read_text(&b->sha256, d->a, data, "sha256", err);
+    if (!st)
+        st = hp__read_text(&b->sha256, d->a, data, "sha256", err);
+    return st ? st : read_samples(&d->s->samples, d, n, err);
 }
 
 static hp_status read_sweep(hp_sweep **out, const hp__node *root, hp_error *err)
@@ -289,6 +322,8 @@ static hp_status read_sweep(hp_sweep **out, const hp__node *root, hp_error *err)
         st = read_baseline(&d, root, err);
     if (!st)
         st = get_size(&d.s->n_planned, root, "planned", err);
+    if (!st && hp__node_find(root, "max_tokens"))
+        st = get_size(&d.s->max_tokens, root, "max_tokens", err);
     if (!st)
         st = read_points(&d, root, err);
     if (!st)

@@ -176,6 +176,76 @@ static void a_sweep_that_was_read_is_written_the_same(void **state)
     hp_sweep_free(s);
 }
 
+/* ---- samples ---- */
+
+#define POINT_END "\"same_top1\": 0}"
+#define BASE_END  "\"sha256\": \"" HEX "\"}\n  },\n  \"planned\": 6,\n"
+#define POINT_TEXTS                                                            \
+    POINT_END ", \"samples\": [{\"prompt\": \"It was\", \"text\": \" not\"}, " \
+              "{\"prompt\": \"A \\\"b\\\"\", \"text\": \"\"}]"
+#define BASE_TEXTS                                                             \
+    "\"sha256\": \"" HEX "\"},\n"                                              \
+    "    \"samples\": [\n"                                                     \
+    "      {\"prompt\": \"It was\", \"text\": \" dark\\nnight\"},\n"           \
+    "      {\"prompt\": \"A \\\"b\\\"\", \"text\": \" c\"}\n"                  \
+    "    ]\n  },\n  \"planned\": 6,\n  \"max_tokens\": 16,\n"
+
+/* `whole` with `from` replaced. */
+static void replace(char *out, size_t room, const char *whole, const char *from,
+                    const char *to)
+{
+    const char *at = strstr(whole, from);
+    assert_non_null(at);
+    snprintf(out, room, "%.*s%s%s", (int)(at - whole), whole, to,
+             at + strlen(from));
+}
+
+static void samples_are_last_and_are_kept(void **state)
+{
+    (void)state;
+    static const hp_sample base[] = {{"It was", " dark\nnight"},
+                                     {"A \"b\"", " c"}},
+                           pruned[] = {{"It was", " not"}, {"A \"b\"", ""}};
+    char half[sizeof text + 512], want[sizeof text + 1024];
+    hp_sweep_point with[2] = {points[0], points[1]};
+    hp_sweep s = make_sweep(), *back = NULL;
+    char *got = NULL, *again = NULL;
+    hp_error err = {0};
+    replace(half, sizeof half, text, POINT_END, POINT_TEXTS);
+    replace(want, sizeof want, half, BASE_END, BASE_TEXTS);
+    with[1].samples = (hp_samples){2, pruned};
+    s.points = with;
+    s.samples = (hp_samples){2, base};
+    s.max_tokens = 16;
+    assert_int_equal(hp_document_sweep(&got, &s, &err), HP_OK);
+    assert_string_equal(got, want);
+    if (hp_document_parse_sweep(&back, want, strlen(want), &err))
+        fail_msg("%s", err.message);
+    assert_int_equal(back->max_tokens, 16);
+    assert_int_equal(back->points[0].samples.n, 0);
+    assert_string_equal(back->samples.at[0].text, " dark\nnight");
+    assert_int_equal(hp_document_sweep(&again, back, &err), HP_OK);
+    assert_string_equal(again, want);
+    free(got);
+    free(again);
+    hp_sweep_free(back);
+}
+
+static void a_sample_without_its_text_is_named(void **state)
+{
+    (void)state;
+    char changed[sizeof text + 128];
+    hp_sweep *s = NULL;
+    hp_error err = {0};
+    replace(changed, sizeof changed, text, POINT_END,
+            POINT_END ", \"samples\": [{\"prompt\": \"a\"}]");
+    assert_int_equal(
+        hp_document_parse_sweep(&s, changed, strlen(changed), &err), HP_FORMAT);
+    assert_null(s);
+    assert_non_null(strstr(err.message, "key 'text'"));
+    assert_non_null(strstr(err.message, "samples[0]"));
+}
+
 typedef struct edit {
     const char *from, *to, *message;
 } edit;
@@ -241,6 +311,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_sweep_has_these_bytes),
         cmocka_unit_test(a_sweep_that_was_read_is_written_the_same),
+        cmocka_unit_test(samples_are_last_and_are_kept),
+        cmocka_unit_test(a_sample_without_its_text_is_named),
         cmocka_unit_test(what_breaks_the_schema_is_named),
         cmocka_unit_test(a_file_that_is_not_there_is_named),
     };

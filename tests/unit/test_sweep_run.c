@@ -283,6 +283,61 @@ static void a_sweep_can_be_extended(void **state)
     hp_sweep_free(before);
 }
 
+/* ---- samples ---- */
+
+/* The prompt's number and the first heads of the mask: "1: 010" */
+static hp_status tell_mask(char **text, void *payload, size_t i,
+                           const unsigned char *masked, hp_error *error)
+{
+    size_t *calls = payload;
+    (void)error;
+    ++*calls;
+    *text = calloc(16, 1);
+    assert_non_null(*text);
+    if (masked)
+        snprintf(*text, 16, "%zu: %d%d%d", i, masked[0], masked[1], masked[2]);
+    else
+        snprintf(*text, 16, "%zu: whole", i);
+    return HP_OK;
+}
+
+static void every_point_has_samples_of_its_mask(void **state)
+{
+    (void)state;
+    static const char *const words[] = {"a", "b"};
+    size_t calls = 0;
+    const hp_sweep_prompts prompts = {words, 2, 7, tell_mask, &calls};
+    hp_sweep_options o = options();
+    hp_sweep *s = NULL, *before = NULL;
+    o.prompts = &prompts;
+    ok(hp_sweep_run(&s, room.model, &o, &err));
+    assert_int_equal(calls, 2 * (PLANS + 1));
+    assert_int_equal(s->max_tokens, 7);
+    assert_string_equal(s->samples.at[1].text, "1: whole");
+    for (size_t i = 0; i < PLANS; i++) {
+        char *want = NULL;
+        ok(tell_mask(&want, &calls, 1, room.plans[i]->pruned, &err));
+        assert_int_equal(s->points[i].samples.n, 2);
+        assert_string_equal(s->points[i].samples.at[1].prompt, "b");
+        assert_string_equal(s->points[i].samples.at[1].text, want);
+        free(want);
+    }
+    char *want = text_of(s);
+    hp_sweep_free(s);
+    o.n_plans = 7;
+    o.chunk = 2;
+    ok(hp_sweep_run(&before, room.model, &o, &err));
+    o.n_plans = PLANS;
+    o.before = before;
+    calls = 0;
+    char *got = run(&o);
+    assert_int_equal(calls, 2 * (PLANS - 7)); /* the others were taken over */
+    assert_string_equal(got, want);
+    free(got);
+    free(want);
+    hp_sweep_free(before);
+}
+
 /* ---- refusals ---- */
 
 static void refused(const hp_sweep_options *o, const char *message)
@@ -377,6 +432,7 @@ int main(void)
         cmocka_unit_test(every_chunk_but_the_last_is_saved),
         cmocka_unit_test(a_stopped_sweep_goes_on_to_the_same_document),
         cmocka_unit_test(a_finished_sweep_is_taken_over_whole),
+        cmocka_unit_test(every_point_has_samples_of_its_mask),
         cmocka_unit_test(a_sweep_can_be_extended),
         cmocka_unit_test(points_of_something_else_are_refused),
         cmocka_unit_test(plans_of_another_size_are_refused),
