@@ -130,6 +130,8 @@ static hp_status run_sweep(sweep_work *s, cli *c, hp_error *err)
                           .n_scores = s->n_scores,
                           .plans = (const hp_plan *const *)s->plans,
                           .n_plans = s->n_plans,
+                          .prompts =
+                              s->sampler.told.n ? &s->sampler.told : NULL,
                           .before = s->before,
                           .save = save.path ? save_points : NULL,
                           .payload = &save};
@@ -159,9 +161,10 @@ hp_status cmd_sweep(cli *c, hp_error *err)
 {
     sweep_work s = {0};
     hp_status st;
-    if ((st = sweep_read_grid(&s, c, err)) || (st = check_output(c, err)) ||
-        (st = read_before(&s, c, err)) ||
+    if ((st = sweep_read_grid(&s, c, err)) || (st = sampler_check(c, err)) ||
+        (st = check_output(c, err)) || (st = read_before(&s, c, err)) ||
         (st = work_open_model(&s.w, c, c->args[0], err)) ||
+        (st = sampler_open(&s.sampler, &s.w, c, err)) ||
         (st = sweep_open_data(&s, c, err)) ||
         (st = work_open_backend(&s.w, c, err)) ||
         (st = sweep_make_plans(&s, c, err)) || (st = run_sweep(&s, c, err)))

@@ -126,9 +126,12 @@ static const command commands[] = {
      "of random pruning, in standard deviations (z), how many random seeds it "
      "beats, and how likely random pruning is to be as far away (p); better "
      "and worse need p below 0.05. Nothing is written but the document of -o, "
-     "which is saved as points are finished.",
+     "which is saved as points are finished. With --prompt every point of a "
+     "causal model also says how it goes on, as generate would.",
      "headprune sweep gpt2 --eval-data heldout.txt -o sweep.json\n"
      "headprune sweep gpt2 --eval-data heldout.txt --resume sweep.json\n"
+     "headprune sweep gpt2 --eval-data heldout.txt --prompt 'Once upon a "
+     "time' --max-tokens 16\n"
      "headprune sweep gpt2 --methods magnitude,random --ratios 0.1,0.3 "
      "--seeds 20 --eval-data heldout.txt --format md\n",
      cmd_sweep},

@@ -65,7 +65,9 @@ const option_row option_rows[] = {
     [OPT_TEXT] =
         TEXT("text", 0, "TEXT", TAKES_ATTENTION, "the text to look at"),
     [OPT_PROMPT] = {"prompt", 0, OPTION_LIST, "TEXT", NULL, 0, 0,
-                    TAKES_GENERATE, "the text to go on with; may repeat"},
+                    TAKES_GENERATE | TAKES_SWEEP,
+                    "the text to go on with, in a sweep at every point; may "
+                    "repeat"},
     [OPT_DATA] = {"data", 0, OPTION_LIST, "FILE", NULL, 0, 0,
                   TAKES_RUNS | TAKES_GENERATE | TAKES_TOKENS,
                   "the text to use, .gz too; - is standard input; may "
@@ -130,8 +132,10 @@ const option_row option_rows[] = {
                          "this layer alone"),
     [OPT_HEAD] = TEXT("head", 0, "HEAD", TAKES_ATTENTION,
                       "one head: its number in --layer, or its name, 9:3"),
-    [OPT_MAX_TOKENS] = NUMBER("max-tokens", "N", 1, UINT32_MAX, TAKES_GENERATE,
-                              "at most N new tokens a prompt (default 64)"),
+    [OPT_MAX_TOKENS] =
+        NUMBER("max-tokens", "N", 1, UINT32_MAX, TAKES_GENERATE | TAKES_SWEEP,
+               "at most N new tokens a prompt (default 64; in "
+               "a sweep 32)"),
     [OPT_TEMPERATURE] = {"temperature", 0, OPTION_DECIMAL, "T", NULL, 0,
                          1000000, TAKES_GENERATE,
                          "draw tokens, the more evenly the higher T (default "

@@ -135,7 +135,9 @@ static void ndjson_point(const hp_sweep_point *p)
     json_figure("delta", p->delta, ", ");
     json_figure("delta_stderr", p->delta_error, ", ");
     json_figure("kl", p->kl, ", ");
-    json_figure("same_top1", p->same_top1, "}\n");
+    json_figure("same_top1", p->same_top1, "");
+    print_samples_json(&p->samples);
+    fputs("}\n", stdout);
 }
 
 static void ndjson_row(const hp_sweep_row *r)
@@ -167,7 +169,9 @@ static void print_ndjson(const hp_sweep *s)
         fputs(i ? ", " : "", stdout);
         ndjson_row(&s->rows[i]);
     }
-    fputs("]}\n", stdout);
+    putchar(']');
+    print_samples_json(&s->samples);
+    fputs("}\n", stdout);
 }
 
 hp_status print_sweep(const cli *c, const hp_sweep *s, hp_error *err)
@@ -175,6 +179,7 @@ hp_status print_sweep(const cli *c, const hp_sweep *s, hp_error *err)
     switch (cli_form(c)) {
     case FORM_HUMAN:
         print_human(s);
+        print_samples(s);
         return HP_OK;
     case FORM_NDJSON:
         print_ndjson(s);
@@ -182,6 +187,8 @@ hp_status print_sweep(const cli *c, const hp_sweep *s, hp_error *err)
     case FORM_TSV:
     case FORM_MD:
         print_rows(s, cli_form(c));
+        if (cli_form(c) == FORM_MD)
+            print_samples_md(s);
         return HP_OK;
     case FORM_JSON:
         break;

@@ -122,18 +122,24 @@ static hp_status read_ids(prompts *p, work *w, const cli *c, hp_error *err)
     return st;
 }
 
-hp_status prompts_read(prompts *p, work *w, cli *c, hp_error *err)
+hp_status prompts_read_given(prompts *p, work *w, cli *c, hp_error *err)
 {
-    if (options_has(&c->opt, OPT_TOKENS))
-        return read_ids(p, w, c, err);
     hp_status st = work_open_tokenizer(w, c, err);
-    if (!st && c->opt.n_data)
-        return read_files(p, w, c, err);
     for (size_t i = 0; i < c->opt.n_prompts && !st; i++) {
         const char *text = c->opt.prompts[i];
         st = add_text(p, w, c, text, strlen(text), err);
     }
     return st;
+}
+
+hp_status prompts_read(prompts *p, work *w, cli *c, hp_error *err)
+{
+    if (options_has(&c->opt, OPT_TOKENS))
+        return read_ids(p, w, c, err);
+    if (!c->opt.n_data)
+        return prompts_read_given(p, w, c, err);
+    hp_status st = work_open_tokenizer(w, c, err);
+    return st ? st : read_files(p, w, c, err);
 }
 
 void prompts_clear(prompts *p)

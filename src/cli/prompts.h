@@ -26,6 +26,9 @@ hp_status prompts_check(const cli *c, hp_error *err);
  * after a failure. */
 HP_CHECKED
 hp_status prompts_read(prompts *p, work *w, cli *c, hp_error *err);
+/* Those of --prompt alone, whatever --data and --tokens are. */
+HP_CHECKED
+hp_status prompts_read_given(prompts *p, work *w, cli *c, hp_error *err);
 void prompts_clear(prompts *p);
 
 #endif

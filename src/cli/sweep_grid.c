@@ -149,6 +149,7 @@ void sweep_work_clear(sweep_work *s)
     hp_sweep_free(s->before);
     hp_sweep_free(s->sweep);
     hp_calibration_free(s->own);
+    sampler_clear(&s->sampler);
     work_clear(&s->w);
     *s = (sweep_work){0};
 }

@@ -1,7 +1,7 @@
 #ifndef HEADPRUNE_CLI_SWEEP_WORK_H
 #define HEADPRUNE_CLI_SWEEP_WORK_H
 
-#include "cli/work.h"
+#include "cli/sampler.h"
 
 /* What a sweep is made of: methods x ratios x seeds as scores and plans, and
  * the text they are evaluated on. */
@@ -15,6 +15,7 @@ typedef struct sweep_work {
     hp_scores **scores; /* [n_scores] a method with each of its seeds */
     hp_plan **plans;    /* [n_plans] */
     size_t n_methods, n_ratios, n_scores, n_plans;
+    sampler sampler;
     hp_sweep *before; /* of --resume, or NULL */
     hp_sweep *sweep;
 } sweep_work;
@@ -33,5 +34,10 @@ void sweep_work_clear(sweep_work *s);
 /* The sweep in the form of --format. */
 HP_CHECKED
 hp_status print_sweep(const cli *c, const hp_sweep *s, hp_error *err);
+/* Its samples, after an empty line; nothing when there are none. */
+void print_samples(const hp_sweep *s);
+void print_samples_md(const hp_sweep *s);
+/* A last member of an object. */
+void print_samples_json(const hp_samples *s);
 
 #endif
