@@ -31,26 +31,9 @@ static hp_status get_size(size_t *out, const hp__node *n, const char *key,
     return HP_OK;
 }
 
-static hp_status get_metric(hp_metric *out, const hp__node *n, hp_error *err)
-{
-    static const hp_metric all[] = {HP_METRIC_PERPLEXITY,
-                                    HP_METRIC_MASKED_LM_LOSS,
-                                    HP_METRIC_HIDDEN_COSINE};
-    const char *text = NULL;
-    hp_status st = hp__node_get_string(&text, n, "metric", err);
-    if (st)
-        return st;
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        if (!strcmp(text, hp_metric_name(all[i]))) {
-            *out = all[i];
-            return HP_OK;
-        }
-    return hp_fail(err, HP_FORMAT, "key 'metric' is '%.40s': not known", text);
-}
-
 static hp_status read_figures(hp_eval *e, const hp__node *n, hp_error *err)
 {
-    hp_status st = get_metric(&e->metric, n, err);
+    hp_status st = hp__read_metric(&e->metric, n, err);
     if (!st)
         st = get_figure(&e->value, n, "value", err);
     if (!st)

@@ -249,3 +249,20 @@ hp_status hp__check_heads(const hp_head *heads, size_t n, hp_error *err)
     }
     return check_unique(heads, n, err);
 }
+
+hp_status hp__read_metric(hp_metric *out, const hp__node *n, hp_error *err)
+{
+    static const hp_metric all[] = {HP_METRIC_PERPLEXITY,
+                                    HP_METRIC_MASKED_LM_LOSS,
+                                    HP_METRIC_HIDDEN_COSINE};
+    const char *text = NULL;
+    hp_status st = hp__node_get_string(&text, n, "metric", err);
+    if (st)
+        return st;
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (!strcmp(text, hp_metric_name(all[i]))) {
+            *out = all[i];
+            return HP_OK;
+        }
+    return hp_fail(err, HP_FORMAT, "key 'metric' is '%.40s': not known", text);
+}

@@ -255,23 +255,6 @@ static hp_status read_policy(hp_sweep *s, const hp__node *root, hp_error *err)
     return HP_OK;
 }
 
-static hp_status get_metric(hp_metric *out, const hp__node *n, hp_error *err)
-{
-    static const hp_metric all[] = {HP_METRIC_PERPLEXITY,
-                                    HP_METRIC_MASKED_LM_LOSS,
-                                    HP_METRIC_HIDDEN_COSINE};
-    const char *text = NULL;
-    hp_status st = hp__node_get_string(&text, n, "metric", err);
-    if (st)
-        return st;
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        if (!strcmp(text, hp_metric_name(all[i]))) {
-            *out = all[i];
-            return HP_OK;
-        }
-    return hp_fail(err, HP_FORMAT, "key 'metric' is '%.40s': not known", text);
-}
-
 static hp_status read_baseline(draft *d, const hp__node *root, hp_error *err)
 {
     const hp__node *n, *data;
@@ -285,7 +268,7 @@ static hp_status read_baseline(draft *d, const hp__node *root, hp_error *err)
     b->kl = b->same_top1 = (double)NAN;
     hp_status st = hp__read_object(&n, root, "baseline", err);
     if (!st)
-        st = get_metric(&b->metric, n, err);
+        st = hp__read_metric(&b->metric, n, err);
     if (!st)
         st = get_figures(figures, 3, n, err);
     if (!st)
