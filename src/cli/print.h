@@ -17,6 +17,9 @@ hp_status print_plan(FILE *out, const cli *c, const hp_plan *p, hp_error *err);
 HP_CHECKED
 hp_status print_eval(const cli *c, const hp_eval *e, hp_error *err);
 
+/* " +- 1.5", two digits; nothing where there is no error. */
+void print_error(double error);
+
 /* One line per block: its layer, how many heads of `mask`, and which. */
 void print_blocks(FILE *out, const hp_head *heads, size_t n,
                   const unsigned char *mask);

@@ -6,10 +6,10 @@
 
 /* ---- a few lines ---- */
 
-static void print_error(double error)
+void print_error(double error)
 {
     if (!isnan(error))
-        printf(" +- %.2g", error);
+        printf(error < 99.5 ? " +- %.2g" : " +- %.0f", error);
 }
 
 static void print_value(const hp_eval *e)

@@ -29,14 +29,13 @@ static void json_figure(const char *name, double value, const char *end)
 static void put_head(const hp_sweep *s)
 {
     const hp_eval *b = &s->baseline;
-    char value[TEXT], error[TEXT];
+    char value[TEXT];
     printf("%s: %s, %u heads; evaluated on %s, %zu windows, %zu tokens\n",
            s->model.path, s->model.model_type, s->model.heads, b->source,
            b->windows, b->tokens);
     printf("%s of the model as it is: %s", hp_metric_name(b->metric),
            figure(value, b->value, "-"));
-    if (!isnan(b->value_error))
-        printf(" +- %s", figure(error, b->value_error, "-"));
+    print_error(b->value_error);
     printf(" (%s is better)\n\n",
            hp_metric_rises(b->metric) ? "higher" : "lower");
 }

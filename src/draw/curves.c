@@ -187,10 +187,7 @@ static void put_line(const plot *p, size_t shape)
         hp__put_cut(p->b, row->method, 40);
         hp__buffer_printf(p->b, ", %zu heads pruned: ", row->n_pruned);
         hp__put_number(p->b, row->value);
-        if (!isnan(error)) {
-            hp__buffer_text(p->b, " \xC2\xB1 ");
-            hp__buffer_printf(p->b, "%.2g", error);
-        }
+        hp__put_error(p->b, error);
         hp__buffer_text(p->b, "</title>");
         put_error_bar(p, x, row->value, error, shape);
         put_mark(p->b, x, value_y(p, row->value), shape);

@@ -62,8 +62,7 @@ static void put_row(hp__figure *f, const hp_document *d, const hp__scale *x,
     hp__put_text(&f->body, d->path);
     hp__buffer_text(&f->body, ": ");
     hp__put_number(&f->body, e->value);
-    if (isfinite(e->value_error))
-        hp__buffer_printf(&f->body, " \xC2\xB1 %.2g", e->value_error);
+    hp__put_error(&f->body, e->value_error);
     hp__buffer_text(&f->body, "</title>");
     if (isfinite(e->value_error)) {
         double low = hp__scale_at(x, e->value - e->value_error);

@@ -45,6 +45,8 @@ typedef struct hp__axes {
 } hp__axes;
 void hp__draw_axes(hp__figure *f, const hp__axes *a);
 
+/* " ± 1.5", two digits; nothing for what is not finite. */
+void hp__put_error(hp__buffer *b, double error);
 /* "3.2 nat", "3.2" without a unit. */
 void hp__put_value(hp__buffer *b, double value, const char *unit);
 /* "entropy (nat)", "random (seed 3)". */

@@ -43,6 +43,14 @@ static double share_of(const grid *g, double value)
     return g->high > g->low ? (value - g->low) / (g->high - g->low) : 0.5;
 }
 
+void hp__put_error(hp__buffer *b, double error)
+{
+    if (!isfinite(error))
+        return;
+    hp__buffer_text(b, " \xC2\xB1 ");
+    hp__buffer_printf(b, error < 99.5 ? "%.2g" : "%.0f", error);
+}
+
 void hp__put_value(hp__buffer *b, double value, const char *unit)
 {
     hp__put_number(b, value);

@@ -204,8 +204,7 @@ static void put_evaluation(hp__buffer *b, const hp_eval *e)
     put_fact(b, "nothing pruned");
     hp__buffer_printf(b, "%s ", hp_metric_name(e->metric));
     hp__put_number(b, e->value);
-    if (isfinite(e->value_error))
-        hp__buffer_printf(b, " \xC2\xB1 %.2g", e->value_error);
+    hp__put_error(b, e->value_error);
     end_fact(b);
 }
 

@@ -34,6 +34,12 @@ REACTIONS=$ROOT/models/text/reactions-evaluation.ids
     says "$output" 'masked-LM loss 1.1116 +- 0.22 (91.0 % right), 343 tokens in 51 windows of up to 67'
 }
 
+@test "a standard error of a hundred or more has no exponent" {
+    hp eval "$GPT2" --tokens "$REACTIONS"
+    succeeds
+    [[ $output =~ ^perplexity\ [0-9.]+\ \+-\ [1-9][0-9][0-9]\ \(loss ]] || show "exponent"
+}
+
 @test "an evaluation with heads silent is that of the pruned checkpoint" {
     heads='0:1,4 3:2-3'
     "$HEADPRUNE" -q apply --heads "$heads" "$GPT2" -o pruned
