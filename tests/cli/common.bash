@@ -60,6 +60,7 @@ lacks() {
 }
 
 # on_terminal COMMAND...: runs it with a terminal for stdin, stdout, stderr.
+# The words are quoted for bash, so bash has to read them, whatever $SHELL is.
 on_terminal() {
-    script -qec "$(printf '%q ' "$@")" /dev/null </dev/null
+    SHELL=$BASH script -qec "$(printf '%q ' "$@")" /dev/null </dev/null
 }
