@@ -116,14 +116,21 @@ typedef struct hp_model_info {
 
 typedef struct hp_model hp_model;
 
+/* What the user knows of a model and config.json does not say. */
+typedef struct hp_model_options {
+    const char *as; /* the model_type to take it for; NULL: config.json's */
+} hp_model_options;
+
 /*
  * Reads the configuration and binds the tensors. The checkpoint is borrowed
- * and must outlive the model. HP_FORMAT: a key or tensor is missing,
- * malformed or contradicts another; HP_UNSUPPORTED: an architecture or
- * activation that headprune does not run, with the ones it does.
+ * and must outlive the model; `o` may be NULL. HP_FORMAT: a key or tensor is
+ * missing, malformed or contradicts another; HP_UNSUPPORTED: an architecture
+ * or activation that headprune does not run, with the ones it does;
+ * HP_INVALID: `as` is none of them.
  */
 HP_CHECKED
-hp_status hp_model_open(hp_model **out, const hp_checkpoint *c, hp_error *err);
+hp_status hp_model_open(hp_model **out, const hp_checkpoint *c,
+                        const hp_model_options *o, hp_error *err);
 void hp_model_free(hp_model *m); /* NULL is fine */
 
 /* Everything below is borrowed until hp_model_free. */

@@ -56,7 +56,7 @@ static hp_status open_base(evaluation *e, cli *c, hp_error *err)
         return HP_OK;
     hp_status st = hp_checkpoint_open(&e->base.checkpoint, path, NULL, err);
     if (!st)
-        st = hp_model_open(&e->base.model, e->base.checkpoint, err);
+        st = work_bind_model(&e->base, c, err);
     if (st)
         return hp_fail_file(err, st, path);
     console_phase(&c->con, "base opened");

@@ -113,7 +113,7 @@ hp_status cmd_inspect(cli *c, hp_error *err)
     if (st)
         goto done;
     inspection n = {.form = cli_form(c), .checkpoint = w.checkpoint};
-    st = hp_model_open(&w.model, w.checkpoint, err);
+    st = work_bind_model(&w, c, err);
     n.model = w.model;
     if (w.model)
         look_at_tokenizer(&n, &w, c);

@@ -152,6 +152,9 @@ const option_row option_rows[] = {
                "and of what generate draws (default 0)"),
     [OPT_CONFIG] = TEXT("config", 0, "FILE", TAKES_MODEL,
                         "config.json, when it is not beside the model"),
+    [OPT_AS] = TEXT("as", 0, "TYPE", TAKES_MODEL,
+                    "read the model as this model_type, whatever config.json "
+                    "says"),
     [OPT_TOKENIZER] =
         TEXT("tokenizer", 0, "PATH",
              TAKES_RUNS | TAKES_GENERATE | TAKES_INSPECT | TAKES_TOKENS,

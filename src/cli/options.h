@@ -96,6 +96,7 @@ typedef enum option_id {
     OPT_IGNORE_EOS,
     OPT_SEED,
     OPT_CONFIG,
+    OPT_AS,
     OPT_TOKENIZER,
     OPT_THREADS,
     OPT_BUDGET,

@@ -58,7 +58,7 @@ hp_status work_open_model(work *w, cli *c, const char *path, hp_error *err)
 {
     hp_status st = work_open_checkpoint(w, c, path, err);
     if (!st)
-        st = hp_model_open(&w->model, w->checkpoint, err);
+        st = work_bind_model(w, c, err);
     if (!st)
         console_phase(&c->con, "model bound");
     return st;

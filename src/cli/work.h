@@ -24,6 +24,9 @@ hp_status work_check_stdin(const cli *c, const char *input, hp_error *err);
 HP_CHECKED
 hp_status work_open_checkpoint(work *w, cli *c, const char *path,
                                hp_error *err);
+/* The model of w->checkpoint, read as the options say. */
+HP_CHECKED
+hp_status work_bind_model(work *w, const cli *c, hp_error *err);
 /* The checkpoint and its model. */
 HP_CHECKED
 hp_status work_open_model(work *w, cli *c, const char *path, hp_error *err);

@@ -77,21 +77,36 @@ static hp_status detect(const hp__arch **out, const hp_checkpoint *c,
                    known);
 }
 
-hp_status hp__arch_get(const hp__arch **out, int *detected,
-                       const hp__node *config, const hp_checkpoint *c,
-                       hp_error *err)
+const hp__arch *hp__arch_named(const char *model_type)
 {
-    const char *type = NULL;
-    hp_status st = hp__node_find_string(&type, config, "model_type", err);
+    size_t i = 0;
+    while (table[i] && strcmp(table[i]->model_type, model_type) != 0)
+        i++;
+    return table[i];
+}
+
+static hp_status fail_as(const char *as, hp_error *err)
+{
+    char known[128];
+    list_known(known, sizeof known);
+    return hp_fail(err, HP_INVALID,
+                   "there is no model_type '%s' to take a model for; "
+                   "supported: %s",
+                   as, known);
+}
+
+hp_status hp__arch_get(const hp__arch **out, const char **type,
+                       const hp__node *config, const hp_checkpoint *c,
+                       const char *as, hp_error *err)
+{
+    *type = NULL;
+    hp_status st = hp__node_find_string(type, config, "model_type", err);
     if (st)
         return st;
-    *detected = !type;
-    if (!type)
+    if (!as && !*type)
         return detect(out, c, err);
-    for (size_t i = 0; table[i]; i++)
-        if (strcmp(table[i]->model_type, type) == 0) {
-            *out = table[i];
-            return HP_OK;
-        }
-    return fail_unknown(type, err);
+    *out = hp__arch_named(as ? as : *type);
+    if (*out)
+        return HP_OK;
+    return as ? fail_as(as, err) : fail_unknown(*type, err);
 }

@@ -25,15 +25,18 @@ typedef struct hp__arch {
 
 const hp__arch *hp__arch_at(size_t i); /* NULL past the end */
 
+/* The row of a model_type; NULL: none. */
+const hp__arch *hp__arch_named(const char *model_type);
 /*
- * The architecture that config.json names, else the one whose telltale the
- * checkpoint holds; `*detected` says that it was the telltale. HP_FORMAT: no
- * way to tell; HP_UNSUPPORTED: another one, with those in the table.
+ * The architecture that `as` names, else config.json, else the one whose
+ * telltale the checkpoint holds. `*type` is what config.json says, NULL:
+ * nothing. HP_INVALID: `as` is unknown; HP_UNSUPPORTED: config.json names
+ * another one, or there is no way to tell.
  */
 HP_CHECKED
-hp_status hp__arch_get(const hp__arch **out, int *detected,
+hp_status hp__arch_get(const hp__arch **out, const char **type,
                        const hp__node *config, const hp_checkpoint *c,
-                       hp_error *err);
+                       const char *as, hp_error *err);
 
 /* 1: the checkpoint holds the architecture's telltale, with its prefix
  * (`prefixed`) or without. */

@@ -126,18 +126,22 @@ static void survey_tensors(hp__binder *b, const hp__arch *a)
                       extra, shown, first);
 }
 
-static hp_status fill_info(hp_model *m, const hp__arch *a,
+/* `type` is config.json's, NULL: it names none. */
+static hp_status fill_info(hp_model *m, const hp__arch *a, const char *type,
                            const hp__node *config, hp_error *err)
 {
     hp_model_info *i = &m->info;
-    i->model_type = a->model_type;
     i->path = hp_checkpoint_path(m->checkpoint);
     i->fingerprint = hp_checkpoint_fingerprint(m->checkpoint);
     i->layers = m->spec.n_layers;
     i->heads = (uint32_t)m->n_heads;
     i->head_dim = m->spec.head_dim;
-    return hp__arena_strdup(&i->architecture, &m->arena,
-                            hp__config_class(config), err);
+    hp_status st = hp__arena_strdup(&i->model_type, &m->arena,
+                                    type ? type : a->model_type, err);
+    if (!st)
+        st = hp__arena_strdup(&i->architecture, &m->arena,
+                              hp__config_class(config), err);
+    return st;
 }
 
 /* Weights of another architecture: the missing tensor alone does not tell. */
@@ -152,13 +156,26 @@ static hp_status hint_other(const hp_model *m, const hp__arch *a, hp_status st,
         if (hp__arch_matches(other, m->checkpoint, 0) ||
             hp__arch_matches(other, m->checkpoint, 1))
             return hp_fail_hint(err, st,
-                                "config.json says model_type '%s', but the "
+                                "this is read as model_type '%s', but the "
                                 "tensors are those of '%s'",
                                 a->model_type, other->model_type);
     return st;
 }
 
-static hp_status bind_tensors(hp_model *m, const hp__arch *a, int detected,
+/* Where config.json does not say itself what this is. */
+static void note_type(hp__binder *b, const hp__arch *a, const char *type)
+{
+    if (!type)
+        hp__bind_note(b,
+                      "config.json names no model_type; the tensors are those "
+                      "of '%s'",
+                      a->model_type);
+    else if (strcmp(type, a->model_type) != 0)
+        hp__bind_note(b, "model_type '%.100s' is taken for '%s'", type,
+                      a->model_type);
+}
+
+static hp_status bind_tensors(hp_model *m, const hp__arch *a, const char *type,
                               const hp__node *config, hp_error *err)
 {
     hp__binder b = {0};
@@ -170,11 +187,7 @@ static hp_status bind_tensors(hp_model *m, const hp__arch *a, int detected,
     if (st)
         return st;
     choose_prefix(&b, a);
-    if (detected)
-        hp__bind_note(&b,
-                      "config.json names no model_type; the tensors are those "
-                      "of '%s'",
-                      a->model_type);
+    note_type(&b, a, type);
     if (!b.status)
         a->bind(&b, config);
     if (b.status)
@@ -186,19 +199,20 @@ static hp_status bind_tensors(hp_model *m, const hp__arch *a, int detected,
     return st;
 }
 
-static hp_status read_model(hp_model *m, const hp__node *config, hp_error *err)
+static hp_status read_model(hp_model *m, const hp__node *config,
+                            const hp_model_options *o, hp_error *err)
 {
     if (hp__node_kind(config) != HP__OBJECT)
         return hp_fail(err, HP_FORMAT, "not a JSON object");
     const hp__arch *a = NULL;
-    int detected = 0;
-    hp_status st = hp__arch_get(&a, &detected, config, m->checkpoint, err);
+    const char *type = NULL;
+    hp_status st = hp__arch_get(&a, &type, config, m->checkpoint, o->as, err);
     if (!st)
         st = a->spec(&m->spec, config, err);
     if (!st)
-        st = bind_tensors(m, a, detected, config, err);
+        st = bind_tensors(m, a, type, config, err);
     if (!st)
-        st = fill_info(m, a, config, err);
+        st = fill_info(m, a, type, config, err);
     m->n_special = hp__config_special(m->special, &m->mask, config);
     return st;
 }
@@ -210,8 +224,10 @@ static hp_status fail_no_config(const hp_checkpoint *c, hp_error *err)
     return hp_fail_file(err, st, hp_checkpoint_path(c));
 }
 
-hp_status hp_model_open(hp_model **out, const hp_checkpoint *c, hp_error *err)
+hp_status hp_model_open(hp_model **out, const hp_checkpoint *c,
+                        const hp_model_options *o, hp_error *err)
 {
+    static const hp_model_options none = {0};
     *out = NULL;
     size_t len = 0;
     const char *text = hp_checkpoint_config(c, &len);
@@ -224,7 +240,7 @@ hp_status hp_model_open(hp_model **out, const hp_checkpoint *c, hp_error *err)
         st = hp__new(&m, 1, sizeof *m, err);
     if (!st) {
         m->checkpoint = c;
-        st = read_model(m, hp__json_root(json), err);
+        st = read_model(m, hp__json_root(json), o ? o : &none, err);
     }
     hp__json_free(json);
     if (!st) {

@@ -199,7 +199,7 @@ static void measure_entropy(const job *j)
     hp_error err;
     figures f = {.n_all = 0};
     if (hp_checkpoint_open(&c, j->model, NULL, &err) ||
-        hp_model_open(&m, c, &err) || hp_backend_open(&b, &err))
+        hp_model_open(&m, c, NULL, &err) || hp_backend_open(&b, &err))
         fail(err.message);
     printf("core %s, kernels %s, %u threads, peak by %s\n",
            hp_backend_blas_core(b), hp_backend_kernels(b), hp_backend_cpus(),

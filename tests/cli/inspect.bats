@@ -98,3 +98,20 @@ PY
     hp methods --format ndjson
     [ "$(jq -rs 'length' <<<"$output")" = 3 ]
 }
+
+@test "--as reads a model as another model_type" {
+    cp "$TINY"/* .
+    sed -i 's/"gpt2"/"my_gpt"/' config.json
+    hp inspect --as gpt2 .
+    succeeds
+    says "$output" "my_gpt (GPT2LMHeadModel)"
+    says "$output" "model_type 'my_gpt' is taken for 'gpt2'"
+    hp inspect --as gtp2 .
+    [ "$status" -eq 2 ]
+    says "$stderr" "no model_type 'gtp2'"
+    says "$stderr" "did you mean --as gpt2?"
+    hp magnitude --ratio 0.5 --as gpt2 . -o pruned
+    succeeds
+    hp magnitude --ratio 0.5 "$TINY" -o usual
+    cmp pruned/model.safetensors usual/model.safetensors
+}

@@ -10,7 +10,7 @@ int main(int argc, char **argv)
     hp_error err = {0};
     hp_status st = hp_checkpoint_open(&checkpoint, argv[argc - 1], NULL, &err);
     if (!st)
-        st = hp_model_open(&model, checkpoint, &err);
+        st = hp_model_open(&model, checkpoint, NULL, &err);
     if (st)
         fprintf(stderr, "%s: %s\n", hp_status_text(st), err.message);
     else

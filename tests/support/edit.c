@@ -131,22 +131,27 @@ void edit_fill(const char *folder, float value)
 }
 
 static hp_status open_both(hp_checkpoint **c, hp_model **m, const char *path,
-                           hp_error *err)
+                           const hp_model_options *o, hp_error *err)
 {
     *c = NULL;
     *m = NULL;
     hp_status st = hp_checkpoint_open(c, path, NULL, err);
     if (st)
         fail_msg("%s: %s", path, err->message);
-    return hp_model_open(m, *c, err);
+    return hp_model_open(m, *c, o, err);
 }
 
 hp_model *open_model(const char *path)
 {
+    return open_model_with(path, NULL);
+}
+
+hp_model *open_model_with(const char *path, const hp_model_options *o)
+{
     hp_error err;
     hp_checkpoint *c;
     hp_model *m;
-    if (open_both(&c, &m, path, &err))
+    if (open_both(&c, &m, path, o, &err))
         fail_msg("%s: %s", path, err.message);
     return m;
 }
@@ -166,9 +171,15 @@ void close_model(hp_model *m)
 
 hp_status try_model(const char *path, hp_error *err)
 {
+    return try_model_with(path, NULL, err);
+}
+
+hp_status try_model_with(const char *path, const hp_model_options *o,
+                         hp_error *err)
+{
     hp_checkpoint *c;
     hp_model *m;
-    hp_status st = open_both(&c, &m, path, err);
+    hp_status st = open_both(&c, &m, path, o, err);
     if (st)
         assert_null(m);
     hp_model_free(m);

@@ -25,10 +25,13 @@ void edit_fill(const char *folder, float value);
 /* Opens a checkpoint and its model, or fails the test; both closed by
  * close_model. */
 hp_model *open_model(const char *path);
+hp_model *open_model_with(const char *path, const hp_model_options *o);
 void close_model(hp_model *m);
 
 /* The status and error of opening the model of a valid checkpoint; a model
  * that opens is closed. */
 hp_status try_model(const char *path, hp_error *err);
+hp_status try_model_with(const char *path, const hp_model_options *o,
+                         hp_error *err);
 
 #endif

@@ -20,7 +20,7 @@ void job_open(job *j, const char *path, const char *config, const char *heads)
     hp_error err = {0};
     *j = (job){0};
     must(hp_checkpoint_open(&j->checkpoint, path, config, &err), &err);
-    must(hp_model_open(&j->model, j->checkpoint, &err), &err);
+    must(hp_model_open(&j->model, j->checkpoint, NULL, &err), &err);
     size_t n = hp_model_n_heads(j->model);
     unsigned char *mask = calloc(n, 1);
     assert_non_null(mask);

@@ -40,7 +40,8 @@ static void open_bench(bench *b, const char *model)
     assert_non_null(b->expected);
     assert_int_equal(hp_checkpoint_open(&b->checkpoint, model, NULL, &b->err),
                      HP_OK);
-    assert_int_equal(hp_model_open(&b->model, b->checkpoint, &b->err), HP_OK);
+    assert_int_equal(hp_model_open(&b->model, b->checkpoint, NULL, &b->err),
+                     HP_OK);
     assert_int_equal(hp_backend_open(&b->backend, &b->err), HP_OK);
     b->folder = fixture_folder();
     b->path = fixture_path(b->folder, "a.safetensors");
@@ -268,7 +269,8 @@ static void a_long_sequence_is_the_same_in_file_and_memory(void **state)
     fixture_write(model, &f);
     assert_int_equal(hp_checkpoint_open(&b.checkpoint, model, NULL, &b.err),
                      HP_OK);
-    assert_int_equal(hp_model_open(&b.model, b.checkpoint, &b.err), HP_OK);
+    assert_int_equal(hp_model_open(&b.model, b.checkpoint, NULL, &b.err),
+                     HP_OK);
     for (int32_t i = 0; i < LONG; i++)
         ids[i] = (i * i + 7 * i) % 40;
     for (unsigned threads = 1; threads < 3; threads++) {

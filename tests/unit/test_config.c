@@ -187,6 +187,30 @@ static void test_missing_model_type(void **state)
     assert_non_null(strstr(err.message, "'model_type' is missing"));
 }
 
+/* The user's word stands above config.json's. */
+static void test_taken_as(void **state)
+{
+    (void)state;
+    const hp_model_options as_gpt2 = {.as = "gpt2"}, as_bert = {.as = "bert"},
+                           as_mamba = {.as = "mamba"};
+    fixture_write(gpt2, &FIXTURE_GPT2);
+    edit_config(gpt2, "\"gpt2\"", "\"mamba\"");
+    hp_model *m = open_model_with(gpt2, &as_gpt2);
+    assert_string_equal(hp_model_info_get(m)->model_type, "mamba");
+    assert_string_equal(hp_model_block(m, 0)->name, "transformer.h.0.attn");
+    assert_string_equal(hp_model_note(m, 0),
+                        "model_type 'mamba' is taken for 'gpt2'");
+    close_model(m);
+    assert_int_equal(try_model_with(gpt2, &as_bert, &err), HP_FORMAT);
+    assert_non_null(strstr(err.message, "'num_hidden_layers' is missing"));
+    assert_int_equal(try_model_with(gpt2, &as_mamba, &err), HP_INVALID);
+    assert_non_null(strstr(err.message, "no model_type 'mamba'"));
+    edit_config(gpt2, "\"mamba\"", "\"gpt2\"");
+    m = open_model_with(gpt2, &as_gpt2);
+    assert_int_equal(hp_model_n_notes(m), 0);
+    close_model(m);
+}
+
 static void test_malformed_config(void **state)
 {
     (void)state;
@@ -316,6 +340,7 @@ int main(void)
              test_other_weights),
         TEST("without model_type the tensors tell, and a note says so",
              test_missing_model_type),
+        TEST("a model may be taken for another model_type", test_taken_as),
         TEST("a config.json that is no JSON object is refused",
              test_malformed_config),
         TEST("without config.json the hint is --config", test_no_config),

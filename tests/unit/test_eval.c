@@ -145,7 +145,7 @@ static void open_model(bench *b, const char *path)
 {
     memset(b, 0, sizeof *b);
     if (hp_checkpoint_open(&b->checkpoint, path, NULL, &b->err) ||
-        hp_model_open(&b->model, b->checkpoint, &b->err) ||
+        hp_model_open(&b->model, b->checkpoint, NULL, &b->err) ||
         hp_backend_open(&b->backend, &b->err))
         fail_msg("%s: %s", path, b->err.message);
 }

@@ -36,7 +36,7 @@ static void open_bench(bench *b, const char *path)
 {
     *b = (bench){0};
     if (hp_checkpoint_open(&b->checkpoint, path, NULL, &b->err) ||
-        hp_model_open(&b->model, b->checkpoint, &b->err) ||
+        hp_model_open(&b->model, b->checkpoint, NULL, &b->err) ||
         hp_backend_open(&b->backend, &b->err))
         fail_msg("%s: %s", path, b->err.message);
 }

@@ -162,7 +162,7 @@ static void open_golden(golden *g, const char *folder)
     hp_error err = {{0}, {0}, {0}};
     snprintf(path, sizeof path, "tests/golden/%s", folder);
     if (hp_checkpoint_open(&g->checkpoint, path, NULL, &err) ||
-        hp_model_open(&g->model, g->checkpoint, &err) ||
+        hp_model_open(&g->model, g->checkpoint, NULL, &err) ||
         hp_backend_open(&g->backend, &err))
         fail_msg("%s: %s", folder, err.message);
     read_sequences(g);

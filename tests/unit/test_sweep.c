@@ -41,7 +41,8 @@ static void open_model(bench *b)
 {
     assert_int_equal(
         hp_checkpoint_open(&b->checkpoint, b->folder, NULL, &b->err), HP_OK);
-    assert_int_equal(hp_model_open(&b->model, b->checkpoint, &b->err), HP_OK);
+    assert_int_equal(hp_model_open(&b->model, b->checkpoint, NULL, &b->err),
+                     HP_OK);
 }
 
 static void open_bench(bench *b, fixture f)

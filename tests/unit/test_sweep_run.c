@@ -73,7 +73,7 @@ static int open_room(void **state)
     fixture_write(room.folder, &FIXTURE_GPT2);
     make_text();
     ok(hp_checkpoint_open(&room.checkpoint, room.folder, NULL, &err));
-    ok(hp_model_open(&room.model, room.checkpoint, &err));
+    ok(hp_model_open(&room.model, room.checkpoint, NULL, &err));
     ok(hp_backend_open(&room.backend, &err));
     score(0, "entropy", 0);
     score(1, "magnitude", 0);
