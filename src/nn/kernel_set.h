@@ -35,6 +35,20 @@ static void scale_row(float *row, size_t n, float factor)
         row[i] *= factor;
 }
 
+static void rotate(const hp__matrix *x, const float *cosines,
+                   const float *sines)
+{
+    size_t half = x->n / 2;
+    for (size_t r = 0; r < x->rows; r++) {
+        float *a = x->at + r * x->ld, *b = a + half;
+        for (size_t i = 0; i < half; i++) {
+            float old = a[i];
+            a[i] = old * cosines[i] - b[i] * sines[i];
+            b[i] = b[i] * cosines[i] + old * sines[i];
+        }
+    }
+}
+
 static inline floats relu(floats x)
 {
     return pick(x < 0.0F, all(0.0F), x);
@@ -351,6 +365,7 @@ const hp__kernels HP__KERNELS = {
     .multiply = multiply,
     .scale = scale_row,
     .norm = norm_rows,
+    .rotate = rotate,
     .convert = convert,
     .is_finite = is_finite,
     .add_squares = add_squares,

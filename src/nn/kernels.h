@@ -51,6 +51,10 @@ typedef struct hp__kernels {
     /* out [rows, n] = norm of x; `out` may be x */
     void (*norm)(float *out, size_t ldout, const hp__matrix *x,
                  const hp__norm *norm);
+    /* Every row of x as n / 2 pairs (x_i, x_(i + n / 2)), pair i turned by the
+     * angle whose cosine and sine are cosines[i] and sines[i] */
+    void (*rotate)(const hp__matrix *x, const float *cosines,
+                   const float *sines);
     /* n values of a file (any alignment) as floats; F32 in place too. Returns
      * 1 when all of them are finite floats. */
     int (*convert)(float *out, const void *in, size_t n, hp_dtype dtype);

@@ -293,6 +293,48 @@ static void norms_match_double(void **state)
     each_set(check_norm);
 }
 
+/* ---- rotations ---- */
+
+/* Row r of x as pairs (i, i + n / 2), against the definition in double; what
+ * lies beside the row stays. */
+static void check_rotated(const float *x, const float *old, size_t n,
+                          const float *turns)
+{
+    for (size_t i = 0; i < n / 2; i++) {
+        double c = (double)(float)cos((double)turns[i]);
+        double s = (double)(float)sin((double)turns[i]);
+        double a = (double)old[i], b = (double)old[i + n / 2];
+        assert_close((double)x[i], a * c - b * s, 4 * ULP);
+        assert_close((double)x[i + n / 2], b * c + a * s, 4 * ULP);
+    }
+    for (size_t i = n; i < MOST; i++)
+        assert_true(x[i] == old[i]);
+}
+
+static void check_rotate(const hp__kernels *k)
+{
+    float x[2 * MOST], old[2 * MOST], turns[MOST], c[MOST], s[MOST];
+    for (size_t n = 2; n < MOST; n += 2) {
+        fill(x, 2 * MOST, 1.0, (uint32_t)n);
+        memcpy(old, x, sizeof old);
+        fill(turns, MOST, 20.0, (uint32_t)n + 1);
+        for (size_t i = 0; i < MOST; i++) {
+            c[i] = (float)cos((double)turns[i]);
+            s[i] = (float)sin((double)turns[i]);
+        }
+        hp__matrix m = {x, 2, n, MOST};
+        k->rotate(&m, c, s);
+        check_rotated(x, old, n, turns);
+        check_rotated(x + MOST, old + MOST, n, turns);
+    }
+}
+
+static void rotations_match_double(void **state)
+{
+    (void)state;
+    each_set(check_rotate);
+}
+
 /* ---- values of a file ---- */
 
 static double half_value(uint16_t h)
@@ -472,6 +514,7 @@ int main(void)
         cmocka_unit_test(activations_match_libm),
         cmocka_unit_test(activations_hold_at_the_limits),
         cmocka_unit_test(norms_match_double),
+        cmocka_unit_test(rotations_match_double),
         cmocka_unit_test(every_half_converts_exactly),
         cmocka_unit_test(conversions_are_exact_at_any_address),
         cmocka_unit_test(a_value_that_is_not_finite_is_found_anywhere),
