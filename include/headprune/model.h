@@ -23,6 +23,25 @@ typedef enum hp_position {
     HP_POSITION_RELATIVE
 } hp_position;
 
+/* Rotary positions (Su et al. 2021): pair i of a head's queries and keys turns
+ * by position * theta^(-2 i / head_dim), changed by the scaling:
+ * https://huggingface.co/docs/transformers/internal/rope_utils */
+typedef enum hp_rope_scaling {
+    HP_ROPE_DEFAULT,
+    HP_ROPE_LINEAR, /* all angles / factor */
+    HP_ROPE_BANDED  /* slow ones / factor, fast ones as they are: "llama3" */
+} hp_rope_scaling;
+
+typedef struct hp_rope {
+    double theta;
+    hp_rope_scaling scaling;
+    double factor;
+    /* BANDED: full turns within original_positions up to which a pair is
+     * slow, and from which it is fast. */
+    double low_turns, high_turns;
+    uint32_t original_positions;
+} hp_rope;
+
 typedef enum hp_activation {
     HP_ACTIVATION_RELU,
     HP_ACTIVATION_GELU,      /* x Phi(x), by erf */
@@ -44,10 +63,10 @@ typedef struct hp_spec {
     uint32_t ffn_width;
     uint32_t vocab, max_positions, n_types;
     uint32_t position_offset; /* the first token's row in the table */
-    uint32_t window;          /* sliding window, 0: none */
     hp_norm norm;
     int norm_first; /* 1: before attention and MLP; 0: after the residual */
     hp_position position;
+    hp_rope rope; /* of HP_POSITION_ROPE */
     hp_activation activation;
     int gated, causal;
     hp_output output;
@@ -78,9 +97,13 @@ typedef struct hp_block {
     uint32_t first_head; /* number of its first head in the model */
     uint32_t n_heads, n_kv_heads, head_dim;
     int causal, cross;
-    float scale; /* of query . key before the softmax */
+    uint32_t window; /* keys that a query sees at most, itself the last; 0: all
+                        before it */
+    float scale;     /* of query . key before the softmax */
     hp_norm_weights norm;
     hp_linear q, k, v;
+    hp_norm_weights q_norm, k_norm; /* [head_dim] of every head's queries and
+                                       keys, before the positions; or none */
     hp_linear o; /* head h owns INPUTS h * head_dim .. of it */
 } hp_block;
 

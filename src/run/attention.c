@@ -164,7 +164,6 @@ static head head_of(const hp__run *r, const hp__heads *heads, float *rows,
     const hp_block *b = a->block;
     size_t dim = b->head_dim, shared = number / (b->n_heads / b->n_kv_heads);
     const unsigned char *mask = r->variants.at[heads->share.variant].mask;
-    uint32_t window = r->model->spec.window;
     const float *keys = rows + b->n_heads * dim;
     size_t ld_keys = a->width, past = hp__past(r);
     if (r->cache) {
@@ -179,7 +178,7 @@ static head head_of(const hp__run *r, const hp__heads *heads, float *rows,
                   .tokens = tokens,
                   .dim = dim,
                   .past = past,
-                  .window = window ? window : past + tokens,
+                  .window = b->window ? b->window : past + tokens,
                   .causal = b->causal,
                   .masked = mask && mask[b->first_head + number]};
 }

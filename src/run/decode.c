@@ -119,7 +119,7 @@ static hp_status grow_rows(float **rows, const hp__cache *c, size_t width,
     return HP_OK;
 }
 
-/* Room for `n` tokens: cache, and the scores of their keys. */
+/* Room for `n` tokens: cache, positions, and the scores of their keys. */
 static hp_status make_room(hp_generator *g, size_t n, hp_error *err)
 {
     hp__cache *c = &g->cache;
@@ -134,6 +134,8 @@ static hp_status make_room(hp_generator *g, size_t n, hp_error *err)
     for (size_t i = 0; i < r->model->n_blocks && !st; i++)
         st = grow_rows(&c->rows[i], c, row_floats(&r->model->blocks[i]), room,
                        err);
+    if (!st)
+        st = hp__rotary_open(&r->rotary, r->model, room, err);
     size_t keys = (room + 15) / 16 * 16;
     for (unsigned i = 0; i < r->threads && !st; i++) {
         free(r->scratch[i].scores);

@@ -5,6 +5,7 @@
 #include "nn/machine.h"
 #include "run/layer.h"
 #include "run/outcome.h"
+#include "run/rotary.h"
 #include "run/variants.h"
 
 /*
@@ -59,6 +60,7 @@ typedef struct hp__run {
     hp__piece *pieces; /* [n_pieces] */
     size_t n_pieces;
     hp__reader reader;
+    hp__rotary rotary;
     hp__variants variants;
     float *hidden;        /* [variants, batch_rows, D] */
     float *layer_room;    /* weights of one layer, then of the output */
@@ -101,6 +103,10 @@ hp_status hp__embed(const hp__run *r, hp__share share, const hp__reader *reader,
                     hp__scratch *scratch, hp_error *err);
 /* One layer of a share; failures go to the outcome. */
 void hp__forward(hp__run *r, hp__share share, hp__scratch *scratch);
+/* What becomes of queries and keys between their projection and the scores:
+ * norms, positions. qkv [rows of the piece, a->width] */
+void hp__query_key(const hp__run *r, const hp__attention *a, hp__share share,
+                   float *qkv);
 /* Attention of one head over one sequence: item i is head i % n_heads of
  * sequence i / n_heads of the share. The head's output replaces its queries. */
 HP_CHECKED

@@ -210,6 +210,7 @@ static hp_status run_attention(hp__run *r, const hp__attention *a,
     if (a->width) {
         hp__heads heads = {a, share, scratch->wide};
         project(r, a, &x, scratch);
+        hp__query_key(r, a, share, scratch->wide);
         if (r->cache)
             remember(r, a, scratch->wide, x.rows);
         attend_all(r, &heads);

@@ -105,6 +105,10 @@ static hp_status load_attention(hp__attention *out, float **at,
     out->n_qkv = merged(maps, b, extent);
     out->width = 0;
     hp_status st = hp__norm_load(&out->norm, at, r, &b->norm, err);
+    if (!st)
+        st = hp__norm_load(&out->q_norm, at, r, &b->q_norm, err);
+    if (!st)
+        st = hp__norm_load(&out->k_norm, at, r, &b->k_norm, err);
     for (size_t i = 0; i < out->n_qkv && !st; i++) {
         st = hp__map_load(&out->qkv[i], at, r, &maps[i], err);
         out->width += out->qkv[i].n_out;
@@ -160,7 +164,8 @@ static hp_status layer_room(size_t *floats, const hp_model *m,
     for (uint32_t i = 0; i < layer->n_blocks && !st; i++) {
         const hp_block *b = &m->blocks[layer->first_block + i];
         const hp_linear *of_block[] = {&b->q, &b->k, &b->v, &b->o};
-        *floats += hp__norm_room(&b->norm);
+        *floats += hp__norm_room(&b->norm) + hp__norm_room(&b->q_norm) +
+                   hp__norm_room(&b->k_norm);
         for (size_t j = 0; j < 4 && !st; j++)
             st = hp__map_room(floats, of_block[j], err);
     }

@@ -24,6 +24,7 @@ typedef struct hp__map {
 typedef struct hp__attention {
     const hp_block *block;
     hp__norm norm;
+    hp__norm q_norm, k_norm; /* kind HP_NORM_NONE: none */
     hp__map qkv[3]; /* [n_qkv]: one where the file has them side by side */
     size_t n_qkv;
     hp__map o;

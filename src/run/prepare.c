@@ -65,8 +65,7 @@ static hp_status check_widths(const hp_model *m, hp_error *err)
 
 hp_status hp__run_check_model(const hp_model *m, hp_error *err)
 {
-    if (m->spec.position == HP_POSITION_ROPE ||
-        m->spec.position == HP_POSITION_RELATIVE)
+    if (m->spec.position == HP_POSITION_RELATIVE)
         return hp_fail(err, HP_UNSUPPORTED,
                        "model type '%s': its kind of positions cannot be "
                        "computed with",
@@ -212,6 +211,8 @@ static hp_status get_memory(hp__run *r, hp_error *err)
     for (unsigned i = 0; i < r->threads && !st; i++)
         st = get_scratch(r, &r->scratch[i], err);
     if (!st)
+        st = hp__rotary_open(&r->rotary, r->model, r->sizes.length, err);
+    if (!st)
         st = hp__reader_open(&r->reader, r->model, r->kernels, r->threads, err);
     return st;
 }
@@ -258,6 +259,7 @@ void hp__run_release(hp__run *r)
         free(r->scratch[i].probs);
     }
     hp__reader_close(&r->reader);
+    hp__rotary_close(&r->rotary);
     free(r->scratch);
     free(r->layer_room);
     free(r->hidden);

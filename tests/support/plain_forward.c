@@ -151,7 +151,7 @@ static double *attention(plain *out, const hp_model *m, const hp_block *b,
                          const hp_sequences *s, const double *in)
 {
     projections p = {.block = b,
-                     .window = m->spec.window,
+                     .window = b->window,
                      .q = apply(m, &b->q, in, out->rows),
                      .k = apply(m, &b->k, in, out->rows),
                      .v = apply(m, &b->v, in, out->rows)};

@@ -90,10 +90,10 @@ static void *zeroed(size_t n, size_t size)
 
 /* Keys that row `at` of a sequence of `n` tokens does not see are exactly 0,
  * and the others sum to 1. */
-static void see_row(double *centre, const hp_model *m, const hp_block *b,
-                    const float *p, size_t at, size_t n)
+static void see_row(double *centre, const hp_block *b, const float *p,
+                    size_t at, size_t n)
 {
-    size_t window = hp_model_spec(m)->window;
+    size_t window = b->window;
     size_t low = window && at + 1 > window ? at + 1 - window : 0;
     size_t past = b->causal ? at + 1 : n;
     double sum = 0.0;
@@ -112,7 +112,7 @@ static void see_probs(shown *s, const hp_seen *seen, size_t row)
 {
     size_t head = seen->block->first_head + seen->head;
     for (size_t i = 0; i < seen->n_query; i++)
-        see_row(&s->centre[head * s->rows + row + i], s->b->model, seen->block,
+        see_row(&s->centre[head * s->rows + row + i], seen->block,
                 seen->probs + i * seen->n_key, seen->position + i, seen->n_key);
 }
 
@@ -297,7 +297,8 @@ static void a_sliding_window_agrees(void **state)
     bench b;
     open_bench(&b, FIXTURE_GPT2);
     for (size_t i = 0; i < 4; i++) {
-        b.model->spec.window = windows[i];
+        for (size_t j = 0; j < b.model->n_blocks; j++)
+            b.model->blocks[j].window = windows[i];
         agree_in_all(&b);
     }
     close_bench(&b);
@@ -506,7 +507,7 @@ static void a_request_that_cannot_be_met_is_refused(void **state)
     b.model->output.decoder.weight = NULL;
     assert_int_equal(try_run(&b, HP_SEE_LOGITS, &o), HP_INVALID);
     assert_non_null(strstr(b.err.message, "no output"));
-    b.model->spec.position = HP_POSITION_ROPE;
+    b.model->spec.position = HP_POSITION_RELATIVE;
     assert_refused(&b, HP_UNSUPPORTED, "positions");
     close_bench(&b);
 }
