@@ -4,7 +4,16 @@
 #include <stdio.h>
 #include <string.h>
 
-static const hp__arch *const table[] = {&hp__arch_gpt2, &hp__arch_bert, NULL};
+/* Where model_type is absent the first row decides whose telltale is there. */
+static const hp__arch *const table[] = {
+    &hp__arch_gpt2,
+    &hp__arch_bert,
+    &hp__arch_qwen3,
+    &hp__arch_qwen2,
+    &hp__arch_llama,
+    &hp__arch_mistral,
+    NULL,
+};
 
 /* Architectures that look near enough to be tried, and why they differ. */
 static const struct {

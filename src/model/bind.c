@@ -168,21 +168,35 @@ hp_norm_weights hp__bind_norm(hp__binder *b, const char *name, uint64_t width)
     return n;
 }
 
-hp_linear hp__bind_linear(hp__binder *b, const char *name, hp__layout layout,
+hp_norm_weights hp__bind_rms(hp__binder *b, const char *name, uint64_t width)
+{
+    char weight[128];
+    (void)snprintf(weight, sizeof weight, "%s.weight", name);
+    return (hp_norm_weights){.weight = hp__bind_tensor(b, weight, width, 0)};
+}
+
+hp_linear hp__bind_matrix(hp__binder *b, const char *name, hp__layout layout,
                           uint64_t n_in, uint64_t n_out)
 {
-    char weight[128], bias[128];
+    char weight[128];
     (void)snprintf(weight, sizeof weight, "%s.weight", name);
-    (void)snprintf(bias, sizeof bias, "%s.bias", name);
     int turned = layout == HP__IN_OUT;
-    hp_linear l = {
+    return (hp_linear){
         .weight = hp__bind_tensor(b, weight, turned ? n_in : n_out,
                                   turned ? n_out : n_in),
-        .bias = hp__bind_tensor(b, bias, n_out, 0),
         .out_axis = turned ? 1 : 0,
         .count = n_out,
         .n_in = n_in,
     };
+}
+
+hp_linear hp__bind_linear(hp__binder *b, const char *name, hp__layout layout,
+                          uint64_t n_in, uint64_t n_out)
+{
+    char bias[128];
+    (void)snprintf(bias, sizeof bias, "%s.bias", name);
+    hp_linear l = hp__bind_matrix(b, name, layout, n_in, n_out);
+    l.bias = hp__bind_tensor(b, bias, n_out, 0);
     return l;
 }
 

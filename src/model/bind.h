@@ -46,8 +46,13 @@ const hp_tensor *hp__bind_tensor(hp__binder *b, const char *name, uint64_t rows,
                                  uint64_t cols);
 /* NAME.weight and NAME.bias, or .gamma and .beta as TensorFlow names them. */
 hp_norm_weights hp__bind_norm(hp__binder *b, const char *name, uint64_t width);
+/* NAME.weight alone: a norm by the root of the mean square has no bias. */
+hp_norm_weights hp__bind_rms(hp__binder *b, const char *name, uint64_t width);
 /* NAME.weight and NAME.bias. */
 hp_linear hp__bind_linear(hp__binder *b, const char *name, hp__layout layout,
+                          uint64_t n_in, uint64_t n_out);
+/* NAME.weight alone: a map without a bias. */
+hp_linear hp__bind_matrix(hp__binder *b, const char *name, hp__layout layout,
                           uint64_t n_in, uint64_t n_out);
 /* Outputs first .. first + count of a map, one head every `stride`. */
 hp_linear hp__linear_part(hp_linear whole, uint64_t first, uint64_t count,
@@ -59,6 +64,14 @@ hp_linear hp__linear_part(hp_linear whole, uint64_t first, uint64_t count,
  * `name` is relative to the scope.
  */
 hp_block *hp__bind_block(hp__binder *b, uint32_t layer, const char *name);
+
+/*
+ * The vocabulary projection of a causal model: lm_head.weight where it is
+ * stored, else the token table where config.json (without the key
+ * tie_word_embeddings: `tied`) and the class say so. Neither: the model has no
+ * output.
+ */
+void hp__bind_causal_output(hp__binder *b, const hp__node *config, int tied);
 
 /* A line for `inspect`. */
 void hp__bind_note(hp__binder *b, const char *fmt, ...) HP_PRINTF(2, 3);

@@ -49,6 +49,42 @@ hp_status hp__config_heads(hp_spec *out, const hp__node *config,
     return HP_OK;
 }
 
+/* Absent or null: `*out` stays as it is. */
+static hp_status find_ranged(uint32_t *out, const hp__node *config,
+                             const char *key, hp_error *err)
+{
+    const hp__node *node = hp__node_find(config, key);
+    if (!node || hp__node_kind(node) == HP__NULL)
+        return HP_OK;
+    return get_ranged(out, config, key, MAX_WIDTH, err);
+}
+
+hp_status hp__config_grouped_heads(hp_spec *out, const hp__node *config,
+                                   hp_error *err)
+{
+    static const char heads[] = "num_attention_heads";
+    uint32_t dim = 0;
+    hp_status st = find_ranged(&dim, config, "head_dim", err);
+    if (!st && !dim)
+        st = hp__config_heads(out, config, "hidden_size", heads, err);
+    if (!st && dim) {
+        st = get_ranged(&out->width, config, "hidden_size", MAX_WIDTH, err);
+        if (!st)
+            st = get_ranged(&out->n_heads, config, heads, MAX_WIDTH, err);
+        out->head_dim = dim;
+        out->n_kv_heads = out->n_heads;
+    }
+    if (!st)
+        st = find_ranged(&out->n_kv_heads, config, "num_key_value_heads", err);
+    if (!st && out->n_heads % out->n_kv_heads)
+        return hp_fail(err, HP_FORMAT,
+                       "key '%s': %u is not divisible by 'num_key_value_heads' "
+                       "%u",
+                       heads, (unsigned)out->n_heads,
+                       (unsigned)out->n_kv_heads);
+    return st;
+}
+
 hp_status hp__config_eps(float *out, const hp__node *config, const char *key,
                          double fallback, hp_error *err)
 {

@@ -22,6 +22,22 @@ hp_status hp__config_heads(hp_spec *out, const hp__node *config,
                            const char *width_key, const char *heads_key,
                            hp_error *err);
 
+/*
+ * The same of models that share keys and values between heads and may say
+ * head_dim: hidden_size, num_attention_heads, num_key_value_heads (absent: as
+ * many), head_dim (absent: width / heads).
+ */
+HP_CHECKED
+hp_status hp__config_grouped_heads(hp_spec *out, const hp__node *config,
+                                   hp_error *err);
+
+/*
+ * Rotary positions: rope_theta with rope_scaling, or rope_parameters, which
+ * holds both. HP_UNSUPPORTED names a kind of scaling that is not known.
+ */
+HP_CHECKED
+hp_status hp__config_rope(hp_rope *out, const hp__node *config, hp_error *err);
+
 /* A finite number above 0 that single precision can hold; absent: fallback. */
 HP_CHECKED
 hp_status hp__config_eps(float *out, const hp__node *config, const char *key,

@@ -4,8 +4,6 @@
  */
 #include "model/arch.h"
 
-#include <string.h>
-
 static hp_status read_spec(hp_spec *out, const hp__node *config, hp_error *err)
 {
     hp_spec s = {.norm = HP_NORM_LAYER,
@@ -80,35 +78,6 @@ static void bind_layer(hp__binder *b, uint32_t i, scaling by)
         hp__bind_linear(b, "mlp.c_proj", HP__IN_OUT, s->ffn_width, s->width);
 }
 
-/* Classes that end in a vocabulary projection, tied when none is stored. */
-static int class_has_output(const char *name)
-{
-    return name[0] == '\0' || strstr(name, "LMHead") ||
-           strstr(name, "DoubleHeads") || strstr(name, "CausalLM");
-}
-
-static void bind_output(hp__binder *b, const hp__node *config)
-{
-    hp_model *m = b->m;
-    hp__output_head *out = &m->output;
-    int tie = 1;
-    if (!b->status)
-        b->status =
-            hp__node_find_bool(&tie, config, "tie_word_embeddings", b->err);
-    hp__bind_outside(b, "lm_head.");
-    out->scale = 1;
-    out->decoder = (hp_linear){.count = m->spec.vocab, .n_in = m->spec.width};
-    if (hp__bind_find(b, "weight")) {
-        out->decoder.weight =
-            hp__bind_tensor(b, "weight", m->spec.vocab, m->spec.width);
-    } else if (tie && class_has_output(hp__config_class(config))) {
-        out->decoder.weight = m->embedding.token;
-        hp__bind_tied(b, "lm_head.weight");
-    }
-    if (out->decoder.weight)
-        m->spec.output = HP_OUTPUT_CAUSAL;
-}
-
 static void bind(hp__binder *b, const hp__node *config)
 {
     hp_model *m = b->m;
@@ -124,7 +93,7 @@ static void bind(hp__binder *b, const hp__node *config)
     b->layer_pruned = 0;
     hp__bind_scope(b, "%s", "");
     m->final_norm = hp__bind_norm(b, "ln_f", s->width);
-    bind_output(b, config);
+    hp__bind_causal_output(b, config, 1);
 }
 
 static const char *const buffers[] = {".attn.bias", ".attn.masked_bias", NULL};

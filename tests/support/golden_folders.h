@@ -1,0 +1,30 @@
+#ifndef HEADPRUNE_TESTS_GOLDEN_FOLDERS_H
+#define HEADPRUNE_TESTS_GOLDEN_FOLDERS_H
+
+/* The models of tests/golden that are run, one a line. */
+/* clang-format off */
+static char golden_folders[][16] = {
+    "gpt2",
+    "gpt2-bare",
+    "gpt2-f16",
+    "gpt2-bf16",
+    "gpt2-f64",
+    "gpt2-scaled",
+    "gpt2-sharded",
+    "bert-mlm",
+    "bert-gamma",
+    "bert-minilm",
+    "bert-classifier",
+    "llama-gqa",
+    "llama-mqa",
+    "llama-bias",
+    "llama3-rope",
+    "mistral",
+    "qwen2",
+    "qwen3",
+};
+/* clang-format on */
+
+#define N_GOLDEN_FOLDERS (sizeof golden_folders / sizeof *golden_folders)
+
+#endif
