@@ -636,9 +636,10 @@ static void a_seed_gives_the_same_text_again(void **state)
 
 int main(void)
 {
-    static char names[][16] = {"gpt2",        "gpt2-bare", "gpt2-bf16",
-                               "gpt2-f16",    "gpt2-f64",  "gpt2-scaled",
-                               "gpt2-sharded"};
+    static char names[][16] = {
+        "gpt2",        "gpt2-bare",    "gpt2-bf16", "gpt2-f16",  "gpt2-f64",
+        "gpt2-scaled", "gpt2-sharded", "llama-gqa", "llama-mqa", "llama-bias",
+        "llama3-rope", "mistral",      "qwen2",     "qwen3"};
     enum { N_NAMES = sizeof names / sizeof *names };
     struct CMUnitTest golden[N_NAMES];
     for (size_t i = 0; i < N_NAMES; i++)

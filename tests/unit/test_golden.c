@@ -4,6 +4,7 @@
  * heads masked. tests/golden/README.md says what the fields are. Each kind of
  * comparison is also made once with a wrong expectation, which it must refuse.
  */
+#include "golden_folders.h"
 #include "headprune/eval.h"
 #include "score/scorer.h"
 
@@ -482,14 +483,7 @@ static void slices_agree(void **state)
     close_golden(&g);
 }
 
-/* State of each test: the folder of its checkpoint. */
-static char folders[][16] = {
-    "gpt2",       "gpt2-bare",       "gpt2-f16",     "gpt2-bf16",
-    "gpt2-f64",   "gpt2-scaled",     "gpt2-sharded", "bert-mlm",
-    "bert-gamma", "bert-classifier", "bert-minilm",
-};
-#define N_FOLDERS (sizeof folders / sizeof *folders)
-#define N_CHECKS  5U
+#define N_CHECKS 5U
 
 int main(void)
 {
@@ -500,13 +494,14 @@ int main(void)
         cmocka_unit_test(magnitudes_agree),
         cmocka_unit_test(slices_agree),
     };
-    struct CMUnitTest tests[N_FOLDERS * N_CHECKS];
-    char names[N_FOLDERS * N_CHECKS][64];
-    for (size_t i = 0; i < N_FOLDERS * N_CHECKS; i++) {
+    struct CMUnitTest tests[N_GOLDEN_FOLDERS * N_CHECKS];
+    char names[N_GOLDEN_FOLDERS * N_CHECKS][64];
+    for (size_t i = 0; i < N_GOLDEN_FOLDERS * N_CHECKS; i++) {
         tests[i] = checks[i % N_CHECKS];
-        tests[i].initial_state = folders[i / N_CHECKS];
-        snprintf(names[i], sizeof names[i], "%s: %s", folders[i / N_CHECKS],
-                 tests[i].name);
+        /* State: the folder of the checkpoint. */
+        tests[i].initial_state = golden_folders[i / N_CHECKS];
+        snprintf(names[i], sizeof names[i], "%s: %s",
+                 golden_folders[i / N_CHECKS], tests[i].name);
         tests[i].name = names[i];
     }
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,7 @@
  * models some of whose heads are gone. */
 #include "edit.h"
 #include "fixture.h"
+#include "golden_folders.h"
 #include "io/json.h"
 #include "model/graph.h"
 
@@ -13,19 +14,11 @@
 
 #include <cmocka.h>
 
-static const char *const golden[] = {
-    "gpt2",       "gpt2-bare",   "gpt2-f16",        "gpt2-bf16",
-    "gpt2-f64",   "gpt2-scaled", "gpt2-sharded",    "bert-mlm",
-    "bert-gamma", "bert-minilm", "bert-classifier",
-};
-
-#define N_GOLDEN (sizeof golden / sizeof *golden)
-
 static hp_error err;
 
 static hp__json *open_expected(const char *name)
 {
-    char path[128];
+    char path[512];
     hp__json *j = NULL;
     (void)snprintf(path, sizeof path, "tests/golden/%s/expected.json", name);
     if (hp__json_open(&j, path, (size_t)16 << 20, &err))
@@ -35,7 +28,7 @@ static hp__json *open_expected(const char *name)
 
 static hp_model *open_golden(const char *name)
 {
-    char path[128];
+    char path[512];
     (void)snprintf(path, sizeof path, "tests/golden/%s", name);
     return open_model(path);
 }
@@ -85,10 +78,10 @@ static void assert_blocks(const hp_model *m, const hp__node *expected)
 static void test_golden_blocks(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < N_GOLDEN; i++) {
-        hp__json *j = open_expected(golden[i]);
+    for (size_t i = 0; i < N_GOLDEN_FOLDERS; i++) {
+        hp__json *j = open_expected(golden_folders[i]);
         const hp__node *e = hp__json_root(j);
-        hp_model *m = open_golden(golden[i]);
+        hp_model *m = open_golden(golden_folders[i]);
         const hp_model_info *info = hp_model_info_get(m);
         assert_string_equal(info->model_type, string(e, "model_type"));
         assert_string_equal(info->architecture, string(e, "architecture"));
@@ -126,9 +119,9 @@ static void test_golden_slices(void **state)
 {
     (void)state;
     size_t n = 0;
-    for (size_t i = 0; i < N_GOLDEN; i++) {
-        hp__json *j = open_expected(golden[i]);
-        hp_model *m = open_golden(golden[i]);
+    for (size_t i = 0; i < N_GOLDEN_FOLDERS; i++) {
+        hp__json *j = open_expected(golden_folders[i]);
+        hp_model *m = open_golden(golden_folders[i]);
         const hp__node *e =
             hp__node_first(hp__node_find(hp__json_root(j), "slices"));
         for (; e; e = hp__node_next(e), n++) {
@@ -136,7 +129,7 @@ static void test_golden_slices(void **state)
             size_t head = b->first_head + number(e, "head");
             const hp__node *parts = hp__node_find(e, "parts");
             if (!same_slices(m, head, parts))
-                fail_msg("%s: slices of %s", golden[i],
+                fail_msg("%s: slices of %s", golden_folders[i],
                          hp_model_heads(m)[head].id);
             /* The comparison sees a wrong head. */
             size_t other = head + 1 < hp_model_n_heads(m) ? head + 1 : 0;
@@ -145,7 +138,7 @@ static void test_golden_slices(void **state)
         close_model(m);
         hp__json_free(j);
     }
-    assert_true(n >= 2 * N_GOLDEN);
+    assert_true(n >= 2 * N_GOLDEN_FOLDERS);
 }
 
 static void test_parameters(void **state)

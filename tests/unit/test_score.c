@@ -1,6 +1,7 @@
 /* Scores: the reference data, what a score must follow, rounding and ranks. */
 #include "edit.h"
 #include "fixture.h"
+#include "golden_folders.h"
 #include "io/json.h"
 #include "score/scorer.h"
 
@@ -14,14 +15,6 @@
 #include <cmocka.h>
 
 #define MOST_HEADS 64
-
-static const char *const golden[] = {
-    "gpt2",       "gpt2-bare",   "gpt2-f16",        "gpt2-bf16",
-    "gpt2-f64",   "gpt2-scaled", "gpt2-sharded",    "bert-mlm",
-    "bert-gamma", "bert-minilm", "bert-classifier",
-};
-
-#define N_GOLDEN (sizeof golden / sizeof *golden)
 
 static char *folder;
 static hp_backend *backend;
@@ -69,7 +62,7 @@ static hp_scores *score(const hp_model *m, const char *method, uint64_t seed)
 /* The numbers of expected.json's KEY, block by block. */
 static size_t read_expected(double *out, const char *name, const char *key)
 {
-    char path[128];
+    char path[512];
     hp__json *j = NULL;
     size_t n = 0;
     (void)snprintf(path, sizeof path, "tests/golden/%s/expected.json", name);
@@ -97,7 +90,7 @@ static size_t first_off(const double *have, const double *expected, size_t n,
 
 static hp_model *open_golden(const char *name)
 {
-    char path[128];
+    char path[512];
     (void)snprintf(path, sizeof path, "tests/golden/%s", name);
     return open_model(path);
 }
@@ -105,10 +98,10 @@ static hp_model *open_golden(const char *name)
 static void test_golden_magnitude(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < N_GOLDEN; i++) {
+    for (size_t i = 0; i < N_GOLDEN_FOLDERS; i++) {
         double expected[MOST_HEADS] = {0}, have[MOST_HEADS];
-        hp_model *m = open_golden(golden[i]);
-        size_t n = read_expected(expected, golden[i], "magnitude");
+        hp_model *m = open_golden(golden_folders[i]);
+        size_t n = read_expected(expected, golden_folders[i], "magnitude");
         const hp_score_options o = {.seed = 0};
         assert_int_equal(n, hp_model_n_heads(m));
         assert_int_equal(hp__scorer_magnitude.weigh(have, m, &o, &err), HP_OK);
@@ -129,7 +122,7 @@ typedef struct golden_data {
 
 static void read_sequences(golden_data *d, const char *name)
 {
-    char path[128];
+    char path[512];
     hp__json *j = NULL;
     (void)snprintf(path, sizeof path, "tests/golden/%s/expected.json", name);
     if (hp__json_open(&j, path, (size_t)16 << 20, &err))
@@ -154,18 +147,18 @@ static void test_golden_entropy(void **state)
     (void)state;
     const hp_calibration_info info = {
         .source = "here", .sha256 = "00", .sequences = 4};
-    for (size_t i = 0; i < N_GOLDEN; i++) {
+    for (size_t i = 0; i < N_GOLDEN_FOLDERS; i++) {
         double expected[MOST_HEADS] = {0};
         golden_data d;
-        hp_model *m = open_golden(golden[i]);
-        size_t n = read_expected(expected, golden[i], "entropy");
-        read_sequences(&d, golden[i]);
+        hp_model *m = open_golden(golden_folders[i]);
+        size_t n = read_expected(expected, golden_folders[i], "entropy");
+        read_sequences(&d, golden_folders[i]);
         hp_scores *s = NULL;
         const hp_score_options o = {.run = {.backend = backend},
                                     .sequences = &d.s,
                                     .calibration = &info};
         if (hp_score(&s, m, hp_method_find("entropy"), &o, &err))
-            fail_msg("%s: %s", golden[i], err.message);
+            fail_msg("%s: %s", golden_folders[i], err.message);
         assert_int_equal(n, s->n_heads);
         assert_int_equal(first_off(s->values, expected, n, 1e-5), n);
         assert_int_equal(s->prunes_highest, 1);

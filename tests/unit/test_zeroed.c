@@ -3,6 +3,7 @@
  * output projection has the SHA-256 that numpy computed.
  */
 #include "fixture.h"
+#include "golden_folders.h"
 #include "job.h"
 
 #include "base/sha256.h"
@@ -17,12 +18,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-static const char *const folders[] = {
-    "gpt2",       "gpt2-bare",   "gpt2-bf16",    "gpt2-f16",
-    "gpt2-f64",   "gpt2-scaled", "gpt2-sharded", "bert-classifier",
-    "bert-gamma", "bert-minilm", "bert-mlm",
-};
 
 static cJSON *read_expected(const char *folder)
 {
@@ -96,8 +91,8 @@ static void output_projections_have_the_reference_bytes(void **state)
 {
     (void)state;
     char *scratch = fixture_folder();
-    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
-        check_folder(folders[i], scratch);
+    for (size_t i = 0; i < N_GOLDEN_FOLDERS; i++)
+        check_folder(golden_folders[i], scratch);
     fixture_remove(scratch);
 }
 
