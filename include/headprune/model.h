@@ -58,6 +58,9 @@ typedef enum hp_output {
 /* What config.json says, in one vocabulary for all architectures. */
 typedef struct hp_spec {
     uint32_t n_layers;
+    uint32_t n_encoder_layers; /* the first so many of them are an encoder's,
+                                  whose output the others, a decoder's, read
+                                  too; 0: one stack of layers */
     uint32_t n_heads, n_kv_heads, head_dim; /* of a full block */
     uint32_t width;                         /* of the hidden state, D */
     uint32_t ffn_width;
@@ -71,6 +74,7 @@ typedef struct hp_spec {
     int gated, causal;
     hp_output output;
     float norm_eps;
+    int32_t decoder_start; /* what a decoder's tokens begin with */
 } hp_spec;
 
 /*
@@ -90,16 +94,30 @@ typedef struct hp_norm_weights {
     const hp_tensor *weight, *bias; /* [D]; bias NULL: none (RMS) */
 } hp_norm_weights;
 
+/*
+ * A number for every head and distance of key and query, which is added to
+ * their score: Raffel et al. 2020, section 2.1. Distances are put into buckets,
+ * those of a causal block towards one side only.
+ */
+typedef struct hp_relative {
+    const hp_tensor *table; /* [buckets, heads of the block]; NULL: none */
+    uint32_t buckets, max_distance; /* from which on the bucket is the same */
+} hp_relative;
+
 /* One multi-head attention with its norm. A T5 decoder layer has two. */
 typedef struct hp_block {
     const char *name; /* "transformer.h.3.attn" */
-    uint32_t layer;
+    const char *id;   /* what ids of its heads begin with: "3", "dec.0.cross" */
+    uint32_t layer;   /* of its stack */
     uint32_t first_head; /* number of its first head in the model */
     uint32_t n_heads, n_kv_heads, head_dim;
-    int causal, cross;
+    int causal;
+    int decoder;     /* its queries are of the decoder's tokens; */
+    int cross;       /* its keys and values of the encoder's output */
     uint32_t window; /* keys that a query sees at most, itself the last; 0: all
                         before it */
     float scale;     /* of query . key before the softmax */
+    hp_relative relative;
     hp_norm_weights norm;
     hp_linear q, k, v;
     hp_norm_weights q_norm, k_norm; /* [head_dim] of every head's queries and

@@ -85,7 +85,7 @@ typedef struct hp_calibration_options {
     size_t length;           /* tokens a window; 0: min(512, max_length) */
     size_t stride;           /* tokens from one window to the next; 0: windows
                                 follow each other; not with `tokens` */
-    size_t max_length;       /* the model's maximum */
+    size_t max_length;       /* the model's maximum; 0: it has none */
     uint32_t vocab;          /* ids are below it */
     int no_special;          /* 1: the same windows of texts without the tokens
                                 that stand around them */

@@ -35,6 +35,20 @@ static void row(const inspection *n, const char *name, const char *value)
     print_row_end(stdout, n->form);
 }
 
+static void shape_text(char *out, size_t size, const hp_spec *s)
+{
+    uint32_t decoder = s->n_layers - s->n_encoder_layers;
+    if (s->n_encoder_layers)
+        snprintf(out, size,
+                 "%u encoder and %u decoder layers, blocks of %u heads of %u, "
+                 "width %u",
+                 s->n_encoder_layers, decoder, s->n_heads, s->head_dim,
+                 s->width);
+    else
+        snprintf(out, size, "%u layers x %u heads of %u, width %u", s->n_layers,
+                 s->n_heads, s->head_dim, s->width);
+}
+
 static void model_rows(const inspection *n)
 {
     const hp_model *m = n->model;
@@ -46,11 +60,13 @@ static void model_rows(const inspection *n)
              info->architecture[0] ? " (" : "", info->architecture,
              info->architecture[0] ? ")" : "");
     row(n, "architecture", text);
-    snprintf(text, sizeof text, "%u layers x %u heads of %u, width %u",
-             spec->n_layers, spec->n_heads, spec->head_dim, spec->width);
+    shape_text(text, sizeof text, spec);
     row(n, "shape", text);
-    snprintf(text, sizeof text, "%u positions, vocabulary %u",
-             spec->max_positions, spec->vocab);
+    if (spec->max_positions)
+        snprintf(text, sizeof text, "%u positions, vocabulary %u",
+                 spec->max_positions, spec->vocab);
+    else
+        snprintf(text, sizeof text, "any length, vocabulary %u", spec->vocab);
     row(n, "input", text);
     snprintf(text, sizeof text, "%s in all, %s in %u heads (%.1f %%)",
              format_count(a, info->parameters), format_count(b, in_heads),

@@ -6,13 +6,11 @@
 
 /* Where model_type is absent the first row decides whose telltale is there. */
 static const hp__arch *const table[] = {
-    &hp__arch_gpt2,
-    &hp__arch_bert,
-    &hp__arch_qwen3,
-    &hp__arch_qwen2,
-    &hp__arch_llama,
-    &hp__arch_mistral,
-    NULL,
+    &hp__arch_gpt2,  &hp__arch_bert,
+    &hp__arch_qwen3, &hp__arch_qwen2,
+    &hp__arch_llama, &hp__arch_mistral,
+    &hp__arch_t5,    &hp__arch_mt5,
+    &hp__arch_umt5,  NULL,
 };
 
 /* Architectures that look near enough to be tried, and why they differ. */

@@ -245,11 +245,25 @@ hp_block *hp__bind_block(hp__binder *b, uint32_t layer, const char *name)
     }
     b->status = hp__arena_strdup(&block->name, &m->arena,
                                  name_of(b, b->prefix, name).text, b->err);
-    m->layers[layer].first_block = (uint32_t)m->n_blocks;
-    m->layers[layer].n_blocks = 1;
+    if (!b->status)
+        b->status = hp__arena_printf(&block->id, &m->arena, b->err, "%u",
+                                     (unsigned)layer);
+    if (!m->layers[layer].n_blocks++)
+        m->layers[layer].first_block = (uint32_t)m->n_blocks;
     m->n_blocks++;
     m->n_heads += block->n_heads;
     return block;
+}
+
+void hp__bind_id(hp__binder *b, hp_block *block, const char *fmt, ...)
+{
+    char text[64];
+    va_list args;
+    va_start(args, fmt);
+    (void)vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    if (!b->status)
+        b->status = hp__arena_strdup(&block->id, &b->m->arena, text, b->err);
 }
 
 void hp__bind_note(hp__binder *b, const char *fmt, ...)

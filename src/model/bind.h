@@ -59,11 +59,14 @@ hp_linear hp__linear_part(hp_linear whole, uint64_t first, uint64_t count,
                           uint64_t stride);
 
 /*
- * The attention block of the next layer, with what the spec says of every
- * block filled in: heads that config.json says are gone are not counted.
- * `name` is relative to the scope.
+ * The next attention block of a layer, with what the spec says of every block
+ * filled in: heads that config.json says are gone are not counted. `name` is
+ * relative to the scope.
  */
 hp_block *hp__bind_block(hp__binder *b, uint32_t layer, const char *name);
+/* What ids of the block's heads begin with, in place of the layer's number. */
+void hp__bind_id(hp__binder *b, hp_block *block, const char *fmt, ...)
+    HP_PRINTF(3, 4);
 
 /*
  * The vocabulary projection of a causal model: lm_head.weight where it is

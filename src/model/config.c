@@ -29,6 +29,12 @@ hp_status hp__config_size(uint32_t *out, const hp__node *config,
     return get_ranged(out, config, key, INT32_MAX, err);
 }
 
+hp_status hp__config_width(uint32_t *out, const hp__node *config,
+                           const char *key, hp_error *err)
+{
+    return get_ranged(out, config, key, MAX_WIDTH, err);
+}
+
 hp_status hp__config_heads(hp_spec *out, const hp__node *config,
                            const char *width_key, const char *heads_key,
                            hp_error *err)
@@ -123,8 +129,12 @@ hp_status hp__config_activation(hp_activation *out, const hp__node *config,
 {
     const char *name = fallback;
     hp_status st = hp__node_find_string(&name, config, key, err);
-    if (st)
-        return st;
+    return st ? st : hp__config_activation_named(out, key, name, err);
+}
+
+hp_status hp__config_activation_named(hp_activation *out, const char *key,
+                                      const char *name, hp_error *err)
+{
     for (size_t i = 0; i < N_ACTIVATIONS; i++)
         if (strcmp(activations[i].name, name) == 0) {
             *out = activations[i].activation;

@@ -16,6 +16,11 @@ HP_CHECKED
 hp_status hp__config_size(uint32_t *out, const hp__node *config,
                           const char *key, hp_error *err);
 
+/* The same in 1 .. 2^24: a width, or a number of heads. */
+HP_CHECKED
+hp_status hp__config_width(uint32_t *out, const hp__node *config,
+                           const char *key, hp_error *err);
+
 /* Width (at most 2^24), heads and head_dim; the heads must divide the width. */
 HP_CHECKED
 hp_status hp__config_heads(hp_spec *out, const hp__node *config,
@@ -48,6 +53,11 @@ HP_CHECKED
 hp_status hp__config_activation(hp_activation *out, const hp__node *config,
                                 const char *key, const char *fallback,
                                 hp_error *err);
+
+/* The same of a name that `key` holds a part of. */
+HP_CHECKED
+hp_status hp__config_activation_named(hp_activation *out, const char *key,
+                                      const char *name, hp_error *err);
 
 /* HP_UNSUPPORTED when the key is true: `what` says what it would need. */
 HP_CHECKED

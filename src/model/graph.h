@@ -17,6 +17,9 @@ typedef struct hp__embedding {
     hp_norm_weights norm;      /* weight NULL: none */
 } hp__embedding;
 
+/* At most: a decoder layer may have self- and cross-attention. */
+#define HP__MAX_BLOCKS 2
+
 typedef struct hp__layer {
     uint32_t first_block, n_blocks; /* attention blocks, in order */
     hp_mlp mlp;
@@ -40,7 +43,9 @@ struct hp_model {
     hp__layer *layers; /* [spec.n_layers] */
     hp_block *blocks;  /* [n_blocks] */
     size_t n_blocks;
-    hp_norm_weights final_norm; /* weight NULL: none */
+    hp_norm_weights encoder_norm; /* of an encoder's output that a decoder
+                                     reads; weight NULL: none */
+    hp_norm_weights final_norm;   /* weight NULL: none */
     hp__output_head output;
     hp_head *heads; /* [n_heads] */
     size_t n_heads;

@@ -35,7 +35,8 @@ static hp_status alloc_layers(hp_model *m, hp_error *err)
     hp_status st = hp__arena_alloc(&m->layers, &m->arena, m->spec.n_layers,
                                    sizeof *m->layers, err);
     if (!st)
-        st = hp__arena_alloc(&m->blocks, &m->arena, m->spec.n_layers,
+        st = hp__arena_alloc(&m->blocks, &m->arena,
+                             (size_t)m->spec.n_layers * HP__MAX_BLOCKS,
                              sizeof *m->blocks, err);
     return st;
 }
@@ -60,8 +61,8 @@ static hp_status name_heads(hp_model *m, const hp__pruned *gone, hp_error *err)
                            .block = (uint32_t)i,
                            .layer = b->layer,
                            .head = number};
-            st = hp__arena_printf(&h->id, &m->arena, err, "%u:%u",
-                                  (unsigned)b->layer, (unsigned)number);
+            st = hp__arena_printf(&h->id, &m->arena, err, "%s:%u", b->id,
+                                  (unsigned)number);
         }
         while (at < gone->n && gone->heads[at][0] == b->layer)
             at++;
@@ -108,11 +109,13 @@ static void survey_tensors(hp__binder *b, const hp__arch *a)
     for (size_t i = 0; i < hp_checkpoint_n_tensors(c); i++) {
         const hp_tensor *t = hp_checkpoint_tensor(c, i);
         const hp__use use = {t};
-        if (is_buffer(a, t->name))
+        int bound = bsearch(&use, b->used, b->n_used, sizeof *b->used,
+                            compare_use) != NULL;
+        if (!bound && is_buffer(a, t->name))
             continue;
         if (t->dtype != HP_DTYPE_OTHER)
             b->m->info.parameters += t->n_elements;
-        if (bsearch(&use, b->used, b->n_used, sizeof *b->used, compare_use))
+        if (bound)
             continue;
         if (extra++ == 0)
             first = t->name;

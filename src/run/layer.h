@@ -18,9 +18,6 @@ typedef struct hp__map {
     int rows_are_outputs;
 } hp__map;
 
-/* At most: a decoder layer may have self- and cross-attention. */
-#define HP__MAX_BLOCKS 2
-
 typedef struct hp__attention {
     const hp_block *block;
     hp__norm norm;

@@ -56,15 +56,14 @@ static hp_status read_tokens(hp_calibration *c, const hp_calibration_options *o,
 static hp_status window_length(size_t *out, const hp_calibration_options *o,
                                size_t around, hp_error *err)
 {
-    size_t length = o->length;
+    size_t length = o->length, most = o->max_length ? o->max_length : SIZE_MAX;
     if (!length)
-        length = o->max_length < DEFAULT_LENGTH ? o->max_length
-                                                : (size_t)DEFAULT_LENGTH;
-    if (length > o->max_length)
+        length = most < DEFAULT_LENGTH ? most : (size_t)DEFAULT_LENGTH;
+    if (length > most)
         return hp_fail(err, HP_INVALID,
                        "windows of %zu tokens are longer than the model's "
                        "maximum of %zu",
-                       length, o->max_length);
+                       length, most);
     if (length <= around)
         return hp_fail(err, HP_INVALID,
                        "windows of %zu tokens leave no room beside %zu special "

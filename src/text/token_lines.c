@@ -112,7 +112,7 @@ static hp_status parse_line(hp__token_rows *out, line *l,
         if (keep)
             hp__token_rows_add(out, &id, 1);
     }
-    if (n > rules->max_length)
+    if (rules->max_length && n > rules->max_length)
         return hp_fail(err, HP_FORMAT,
                        "line %zu: %zu tokens are more than the model's maximum "
                        "of %zu",

@@ -21,7 +21,8 @@ void hp__token_rows_clear(hp__token_rows *r);
 
 /*
  * Lines of token ids: "[1, 2]", "1 2" or "1,2"; blank ones are passed over.
- * All lines are checked, `most` of them kept (0: all).
+ * All lines are checked, `most` of them kept (0: all); max_length 0: a line may
+ * be of any length.
  */
 typedef struct hp__line_rules {
     size_t most, max_length;

@@ -393,3 +393,16 @@ size_t fixture_count(const char *folder)
         closedir(d);
     return n - 2;
 }
+
+void fixture_copy(const char *folder, const char *from)
+{
+    static const char *const names[] = {"config.json", "model.safetensors"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        size_t len = 0;
+        char *path = fixture_path(from, names[i]);
+        char *bytes = fixture_read(path, &len);
+        fixture_put(folder, names[i], bytes, len);
+        free(bytes);
+        free(path);
+    }
+}

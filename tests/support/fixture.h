@@ -28,6 +28,9 @@ void fixture_unlink(const char *path);
 /* Weights and config.json of `f` into a folder, which is made if need be. */
 void fixture_write(const char *folder, const fixture *f);
 
+/* The weights and config.json of another folder. */
+void fixture_copy(const char *folder, const char *from);
+
 /* "FOLDER/NAME", freed by free(). */
 char *fixture_path(const char *folder, const char *name);
 void fixture_put(const char *folder, const char *name, const void *bytes,

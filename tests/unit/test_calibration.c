@@ -330,7 +330,7 @@ static void a_window_has_512_tokens_unless_the_model_takes_fewer(void **state)
     setup *s = *state;
     static const struct {
         size_t max_length, want;
-    } rows[] = {{1024, 512}, {512, 512}, {100, 100}};
+    } rows[] = {{1024, 512}, {512, 512}, {100, 100}, {0, 512}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         hp_calibration *c = NULL;
         hp_calibration_options o = {

@@ -31,19 +31,26 @@ static cJSON *read_expected(const char *folder)
 }
 
 /* "0:0 1:0 1:3" */
-static void list_masked(char *out, size_t room, const cJSON *expected)
+static void list_masked(char *out, size_t room, const char *in,
+                        const cJSON *expected)
 {
     const cJSON *masked = cJSON_GetObjectItem(expected, "masked"), *pair;
     size_t len = 0;
+    job j;
     *out = '\0';
+    job_open(&j, in, NULL, "");
     cJSON_ArrayForEach(pair, cJSON_GetObjectItem(masked, "heads"))
     {
-        int head = cJSON_GetArrayItem(pair, 1)->valueint;
-        len += (size_t)snprintf(out + len, room - len, "%d:%d ",
-                                cJSON_GetArrayItem(pair, 0)->valueint, head);
+        const hp_block *b = hp_model_block(
+            j.model, (size_t)cJSON_GetArrayItem(pair, 0)->valuedouble);
+        size_t head =
+            b->first_head + (size_t)cJSON_GetArrayItem(pair, 1)->valuedouble;
+        len += (size_t)snprintf(out + len, room - len, "%s ",
+                                hp_model_heads(j.model)[head].id);
         assert_true(len < room);
     }
     assert_true(len > 0);
+    job_close(&j);
 }
 
 static void hash_tensor(char out[65], const hp_checkpoint *c, const char *name)
@@ -69,7 +76,7 @@ static void check_folder(const char *name, const char *scratch)
     char *in = fixture_path("tests/golden", name);
     char *out = fixture_path(scratch, name);
     cJSON *expected = read_expected(in);
-    list_masked(heads, sizeof heads, expected);
+    list_masked(heads, sizeof heads, in, expected);
     job_prune(in, heads, out);
     assert_int_equal(hp_checkpoint_open(&c, out, NULL, &err), HP_OK);
     const cJSON *hashes = cJSON_GetObjectItem(expected, "zeroed_sha256"), *one;
