@@ -63,7 +63,7 @@ static void restore_variable(variable *v)
 static void openblas_multiply(const hp__blas *b, const hp__product *p)
 {
     sgemm_function *sgemm = (sgemm_function *)b->sgemm;
-    sgemm(CblasRowMajor, CblasNoTrans,
+    sgemm(CblasRowMajor, p->a_is_transposed ? CblasTrans : CblasNoTrans,
           p->b_rows_are_outputs ? CblasTrans : CblasNoTrans, (blasint)p->m,
           (blasint)p->n, (blasint)p->k, 1.0F, p->a, (blasint)p->lda, p->b,
           (blasint)p->ldb, p->add ? 1.0F : 0.0F, p->c, (blasint)p->ldc);

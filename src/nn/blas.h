@@ -11,12 +11,14 @@
  *
  *     C [m, n] = A [m, k] B (+ C)
  *
- * with B stored [k, n], or [n, k] when b_rows_are_outputs.
+ * with B stored [k, n], or [n, k] when b_rows_are_outputs; A stored [m, k], or
+ * [k, m] when a_is_transposed (then B is stored [k, n]).
  */
 typedef struct hp__product {
     size_t m, n, k;
     const float *a;
     size_t lda;
+    int a_is_transposed;
     const float *b;
     size_t ldb;
     int b_rows_are_outputs;

@@ -32,8 +32,9 @@ static float right_entry(const hp__product *p, size_t i, size_t j)
 {
     double sum = p->add ? (double)p->c[i * p->ldc + j] : 0.0;
     for (size_t l = 0; l < p->k; l++) {
-        size_t at = p->b_rows_are_outputs ? j * p->ldb + l : l * p->ldb + j;
-        sum += (double)p->a[i * p->lda + l] * (double)p->b[at];
+        size_t of_a = p->a_is_transposed ? l * p->lda + i : i * p->lda + l;
+        size_t of_b = p->b_rows_are_outputs ? j * p->ldb + l : l * p->ldb + j;
+        sum += (double)p->a[of_a] * (double)p->b[of_b];
     }
     return (float)sum;
 }
@@ -73,6 +74,13 @@ static void takes_b_the_wrong_way(const hp__blas *b, const hp__product *p)
     if (p->m == 9) {
         q.k = p->k - 1;
     }
+    right(b, &q);
+}
+
+static void takes_a_the_wrong_way(const hp__blas *b, const hp__product *p)
+{
+    hp__product q = *p;
+    q.a_is_transposed = 0;
     right(b, &q);
 }
 
@@ -118,6 +126,7 @@ static void the_check_fails_every_wrong_product(void **state)
     assert_int_equal(is_right(forgets_an_edge), 0);
     assert_int_equal(is_right(is_a_little_off), 0);
     assert_int_equal(is_right(takes_b_the_wrong_way), 0);
+    assert_int_equal(is_right(takes_a_the_wrong_way), 0);
     assert_int_equal(is_right(forgets_to_add), 0);
     assert_int_equal(is_right(adds_to_what_was_there), 0);
     assert_int_equal(is_right(writes_past_the_row), 0);
