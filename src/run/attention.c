@@ -1,42 +1,28 @@
 /*
  * Attention of one head over one sequence, a band of query rows at a time:
  * scores against the keys that the band can see, softmax and entropy in one
- * pass, and the weighted values, which replace the queries. Nothing of the
+ * pass, and the weighted values. Nothing of the
  * size tokens x tokens is ever kept.
  */
-#include "run/engine.h"
+#include "run/attention.h"
 
 #include <math.h>
 #include <string.h>
 
-typedef struct head {
-    float *q;           /* [tokens, head_dim], ld apart */
-    const float *k, *v; /* [past + tokens, head_dim], ld_keys apart */
-    size_t ld, ld_keys, tokens, dim;
-    size_t past;   /* keys before that of the first query */
-    size_t window; /* keys that a query sees at most */
-    int causal, masked;
-} head;
-
-/* Query rows first .. first + rows, keys low .. high. */
-typedef struct band {
-    size_t first, rows, low, high;
-} band;
-
-static size_t first_key(const head *h, size_t query)
+static size_t first_key(const hp__head *h, size_t query)
 {
     size_t seen = h->past + query + 1;
     return seen > h->window ? seen - h->window : 0;
 }
 
-static size_t past_key(const head *h, size_t query)
+static size_t past_key(const hp__head *h, size_t query)
 {
     return h->past + (h->causal ? query + 1 : h->tokens);
 }
 
-static band band_at(const head *h, size_t first)
+hp__query_band hp__query_band_at(const hp__head *h, size_t first)
 {
-    band b = {.first = first, .rows = h->tokens - first};
+    hp__query_band b = {.first = first, .rows = h->tokens - first};
     if (b.rows > HP__QUERY_ROWS)
         b.rows = HP__QUERY_ROWS;
     b.low = first_key(h, first);
@@ -44,12 +30,13 @@ static band band_at(const head *h, size_t first)
     return b;
 }
 
-static size_t score_stride(const band *b)
+size_t hp__band_stride(const hp__query_band *b)
 {
     return (b->high - b->low + 15) / 16 * 16;
 }
 
-static void score(const hp__run *r, const head *h, const band *b, float *scores)
+void hp__band_scores(const hp__run *r, const hp__head *h,
+                     const hp__query_band *b, float *scores)
 {
     hp__product p = {.m = b->rows,
                      .n = b->high - b->low,
@@ -59,16 +46,17 @@ static void score(const hp__run *r, const head *h, const band *b, float *scores)
                      .b = h->k + b->low * h->ld_keys,
                      .ldb = h->ld_keys,
                      .b_rows_are_outputs = 1,
-                     .ldc = score_stride(b)};
+                     .ldc = hp__band_stride(b)};
     p.c = scores;
     r->blas->multiply(r->blas, &p);
 }
 
 /* Scores become e^.. where a query sees the key, and 0 elsewhere. */
-static void soften(const hp__run *r, const head *h, const band *b,
-                   const hp_block *block, const hp__scratch *s, float *inverse)
+void hp__band_soften(const hp__run *r, const hp__head *h,
+                     const hp__query_band *b, const hp_block *block,
+                     const hp__scratch *s, float *inverse)
 {
-    size_t ld = score_stride(b), n = b->high - b->low;
+    size_t ld = hp__band_stride(b), n = b->high - b->low;
     for (size_t i = 0; i < b->rows; i++) {
         float *row = s->scores + i * ld;
         size_t low = first_key(h, b->first + i) - b->low;
@@ -81,27 +69,28 @@ static void soften(const hp__run *r, const head *h, const band *b,
     }
 }
 
-static void weigh_values(const hp__run *r, const head *h, const band *b,
-                         const float *weights, const float *inverse)
+static void weigh_values(const hp__run *r, const hp__head *h,
+                         const hp__query_band *b, const float *weights,
+                         const float *inverse)
 {
     hp__product p = {.m = b->rows,
                      .n = h->dim,
                      .k = b->high - b->low,
                      .a = weights,
-                     .lda = score_stride(b),
+                     .lda = hp__band_stride(b),
                      .b = h->v + b->low * h->ld_keys,
                      .ldb = h->ld_keys,
-                     .c = h->q + b->first * h->ld,
-                     .ldc = h->ld};
+                     .c = h->z + b->first * h->ld_z,
+                     .ldc = h->ld_z};
     r->blas->multiply(r->blas, &p);
     for (size_t i = 0; i < b->rows; i++)
-        r->kernels->scale(h->q + (b->first + i) * h->ld, h->dim, inverse[i]);
+        r->kernels->scale(h->z + (b->first + i) * h->ld_z, h->dim, inverse[i]);
 }
 
-static void silence(const head *h)
+static void silence(const hp__head *h)
 {
     for (size_t i = 0; i < h->tokens; i++)
-        memset(h->q + i * h->ld, 0, h->dim * sizeof *h->q);
+        memset(h->z + i * h->ld_z, 0, h->dim * sizeof *h->z);
 }
 
 /* What is seen of one head over one sequence. */
@@ -117,7 +106,7 @@ static hp_seen seen_of(const hp__run *r, const hp_block *block, uint32_t number,
                      .head = number};
 }
 
-static hp_status check_band(const band *b, const hp__scratch *s,
+static hp_status check_band(const hp__query_band *b, const hp__scratch *s,
                             const hp_seen *seen, hp_error *err)
 {
     for (size_t i = b->first; i < b->first + b->rows; i++)
@@ -141,14 +130,15 @@ static void show(const hp__run *r, hp_seen seen, size_t owner)
 }
 
 /* Whole rows of probabilities, for observers only. */
-static void show_probs(const hp__run *r, const band *b, const hp__scratch *s,
-                       const float *inverse, hp_seen seen)
+static void show_probs(const hp__run *r, const hp__query_band *b,
+                       const hp__scratch *s, const float *inverse, hp_seen seen)
 {
     size_t n = b->high - b->low, keys = seen.n_key;
     for (size_t i = 0; i < b->rows; i++) {
         float *row = s->probs + i * keys;
         memset(row, 0, keys * sizeof *row);
-        memcpy(row + b->low, s->scores + i * score_stride(b), n * sizeof *row);
+        memcpy(row + b->low, s->scores + i * hp__band_stride(b),
+               n * sizeof *row);
         r->kernels->scale(row + b->low, n, inverse[i]);
     }
     seen.n_query = (uint32_t)b->rows;
@@ -157,30 +147,36 @@ static void show_probs(const hp__run *r, const band *b, const hp__scratch *s,
     show(r, seen, seen.variant);
 }
 
-static head head_of(const hp__run *r, const hp__heads *heads, float *rows,
-                    size_t tokens, uint32_t number)
+hp__head hp__head_of(const hp__run *r, const hp__heads *heads, size_t sequence,
+                     uint32_t number)
 {
     const hp__attention *a = heads->attention;
+    const size_t *start = r->sequences->start;
+    size_t row = start[sequence] - start[heads->share.piece->first];
+    size_t tokens = hp__sequence_length(r, sequence);
     const hp_block *b = a->block;
     size_t dim = b->head_dim, shared = number / (b->n_heads / b->n_kv_heads);
     const unsigned char *mask = r->variants.at[heads->share.variant].mask;
+    const float *rows = heads->qkv + row * a->width;
     const float *keys = rows + b->n_heads * dim;
     size_t ld_keys = a->width, past = hp__past(r);
     if (r->cache) {
         keys = r->cache->rows[b - r->model->blocks];
         ld_keys = 2 * (size_t)b->n_kv_heads * dim;
     }
-    return (head){.q = rows + number * dim,
-                  .k = keys + shared * dim,
-                  .v = keys + (b->n_kv_heads + shared) * dim,
-                  .ld = a->width,
-                  .ld_keys = ld_keys,
-                  .tokens = tokens,
-                  .dim = dim,
-                  .past = past,
-                  .window = b->window ? b->window : past + tokens,
-                  .causal = b->causal,
-                  .masked = mask && mask[b->first_head + number]};
+    return (hp__head){.q = rows + number * dim,
+                      .k = keys + shared * dim,
+                      .v = keys + (b->n_kv_heads + shared) * dim,
+                      .z = heads->z + row * heads->ld_z + number * dim,
+                      .ld_z = heads->ld_z,
+                      .ld = a->width,
+                      .ld_keys = ld_keys,
+                      .tokens = tokens,
+                      .dim = dim,
+                      .past = past,
+                      .window = b->window ? b->window : past + tokens,
+                      .causal = b->causal,
+                      .masked = mask && mask[b->first_head + number]};
 }
 
 hp_status hp__attend(const hp__run *r, const hp__heads *heads, size_t item,
@@ -189,18 +185,16 @@ hp_status hp__attend(const hp__run *r, const hp__heads *heads, size_t item,
     const hp__attention *a = heads->attention;
     const hp__piece *p = heads->share.piece;
     const hp_block *block = a->block;
-    const size_t *start = r->sequences->start;
     size_t sequence = p->first + item / block->n_heads;
     uint32_t number = (uint32_t)(item % block->n_heads);
-    float *rows = heads->qkv + (start[sequence] - start[p->first]) * a->width;
-    head h = head_of(r, heads, rows, hp__sequence_length(r, sequence), number);
+    hp__head h = hp__head_of(r, heads, sequence, number);
     float inverse[HP__QUERY_ROWS];
     hp_seen seen = seen_of(r, block, number, sequence);
     seen.variant = heads->share.variant;
     for (size_t i = 0; i < h.tokens; i += HP__QUERY_ROWS) {
-        band b = band_at(&h, i);
-        score(r, &h, &b, scratch->scores);
-        soften(r, &h, &b, block, scratch, inverse);
+        hp__query_band b = hp__query_band_at(&h, i);
+        hp__band_scores(r, &h, &b, scratch->scores);
+        hp__band_soften(r, &h, &b, block, scratch, inverse);
         hp_status st = check_band(&b, scratch, &seen, err);
         if (st)
             return st;

@@ -83,7 +83,10 @@ typedef struct hp__share {
 typedef struct hp__heads {
     const hp__attention *attention;
     hp__share share;
-    float *qkv; /* [rows of the piece, attention->width] */
+    const float *qkv; /* [rows of the piece, attention->width] */
+    float *z;         /* [rows of the piece, heads x head_dim], ld_z apart: the
+                         heads' output; may be qkv, in place of the queries */
+    size_t ld_z;
 } hp__heads;
 
 size_t hp__sequence_length(const hp__run *r, size_t sequence);
@@ -108,7 +111,7 @@ void hp__forward(hp__run *r, hp__share share, hp__scratch *scratch);
 void hp__query_key(const hp__run *r, const hp__attention *a, hp__share share,
                    float *qkv);
 /* Attention of one head over one sequence: item i is head i % n_heads of
- * sequence i / n_heads of the share. The head's output replaces its queries. */
+ * sequence i / n_heads of the share. */
 HP_CHECKED
 hp_status hp__attend(const hp__run *r, const hp__heads *heads, size_t item,
                      hp__scratch *scratch, hp_error *err);

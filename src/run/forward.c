@@ -208,7 +208,7 @@ static hp_status run_attention(hp__run *r, const hp__attention *a,
     const hp_block *b = a->block;
     hp__matrix x = hp__share_hidden(r, share);
     if (a->width) {
-        hp__heads heads = {a, share, scratch->wide};
+        hp__heads heads = {a, share, scratch->wide, scratch->wide, a->width};
         project(r, a, &x, scratch);
         hp__query_key(r, a, share, scratch->wide);
         if (r->cache)
