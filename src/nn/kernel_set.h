@@ -5,11 +5,10 @@
 #ifndef HEADPRUNE_NN_KERNEL_SET_H
 #define HEADPRUNE_NN_KERNEL_SET_H
 
+#include "nn/kernel_backward.h"
 #include "nn/kernel_softmax.h"
 #include "nn/kernels.h"
 #include "nn/vector.h"
-
-#include <math.h>
 
 /* ---- elementwise ---- */
 
@@ -29,170 +28,43 @@ static void multiply(const hp__matrix *x, const float *y, size_t ldy)
             x->at[r * x->ld + i] *= y[r * ldy + i];
 }
 
+static void add(const hp__matrix *x, const float *y, size_t ldy)
+{
+    for (size_t r = 0; r < x->rows; r++)
+        for (size_t i = 0; i < x->n; i++)
+            x->at[r * x->ld + i] += y[r * ldy + i];
+}
+
 static void scale_row(float *row, size_t n, float factor)
 {
     for (size_t i = 0; i < n; i++)
         row[i] *= factor;
 }
 
-static void rotate(const hp__matrix *x, const float *cosines,
-                   const float *sines)
+static inline void turn_rows(const hp__matrix *x, const float *cosines,
+                             const float *sines, float sign)
 {
     size_t half = x->n / 2;
     for (size_t r = 0; r < x->rows; r++) {
         float *a = x->at + r * x->ld, *b = a + half;
         for (size_t i = 0; i < half; i++) {
-            float old = a[i];
-            a[i] = old * cosines[i] - b[i] * sines[i];
-            b[i] = b[i] * cosines[i] + old * sines[i];
+            float old = a[i], sine = sign * sines[i];
+            a[i] = old * cosines[i] - b[i] * sine;
+            b[i] = b[i] * cosines[i] + old * sine;
         }
     }
 }
 
-static inline floats relu(floats x)
+static void rotate(const hp__matrix *x, const float *cosines,
+                   const float *sines)
 {
-    return pick(x < 0.0F, all(0.0F), x);
+    turn_rows(x, cosines, sines, 1.0F);
 }
 
-static inline floats silu(floats x)
+static void rotate_back(const hp__matrix *x, const float *cosines,
+                        const float *sines)
 {
-    return x / (1.0F + exponential(-x));
-}
-
-/* x / 2 (1 + tanh u) = x / (1 + e^(-2 u)), u = sqrt(2 / pi) (x + c x^3) */
-static inline floats gelu_tanh(floats x)
-{
-    floats u = x + 0.044715F * (x * x * x);
-    return x / (1.0F + exponential(-1.5957691216057308F * u));
-}
-
-/*
- * x Phi(x), Phi(x) = erfc(-x / sqrt 2) / 2. With t = |x| / sqrt 2: erf by an
- * odd polynomial up to t = 0.92, e^(a polynomial) = erfc beyond (N. Juffa's
- * minimax fits of erff), so that nothing cancels for negative x.
- */
-static inline floats gelu(floats x)
-{
-    floats a = x * 0.70710678118654752F;
-    floats t = magnitude(a), s = a * a;
-    floats near = -5.96761703e-4F * s + 4.99119423e-3F;
-    near = near * s - 2.67681349e-2F;
-    near = near * s + 1.12819925e-1F;
-    near = near * s - 3.76125336e-1F;
-    near = near * s + 1.28379166e-1F;
-    near = near * a + a;
-    floats far = -1.72853470e-5F * t + 3.83197126e-4F;
-    far = far * s + (-3.88396438e-3F * t + 2.42546219e-2F);
-    far = far * t - 1.06777877e-1F;
-    far = far * t - 6.34846687e-1F;
-    far = far * t - 1.28717512e-1F;
-    far = exponential(far * t - t);
-    far = pick(a < 0.0F, 0.5F * far, 1.0F - 0.5F * far);
-    return x * pick(t > 0.92F, far, 0.5F + 0.5F * near);
-}
-
-static inline floats activation(floats x, hp_activation f)
-{
-    switch (f) {
-    case HP_ACTIVATION_GELU:
-        return gelu(x);
-    case HP_ACTIVATION_GELU_TANH:
-        return gelu_tanh(x);
-    case HP_ACTIVATION_SILU:
-        return silu(x);
-    case HP_ACTIVATION_RELU:
-        break;
-    }
-    return relu(x);
-}
-
-/* `f` is a constant where this is called, so the switch is gone. */
-static inline __attribute__((always_inline)) void
-activate_row(float *row, const float *bias, size_t n, hp_activation f)
-{
-    size_t i = 0;
-    for (; i + LANES <= n; i += LANES) {
-        floats x = load(row + i);
-        store(row + i, activation(bias ? x + load(bias + i) : x, f));
-    }
-    if (i < n) {
-        floats x = load_part(row + i, n - i, 0.0F);
-        if (bias)
-            x += load_part(bias + i, n - i, 0.0F);
-        store_part(row + i, n - i, activation(x, f));
-    }
-}
-
-static void activate(const hp__matrix *x, const float *bias, hp_activation f)
-{
-    for (size_t r = 0; r < x->rows; r++) {
-        float *row = x->at + r * x->ld;
-        switch (f) {
-        case HP_ACTIVATION_GELU:
-            activate_row(row, bias, x->n, HP_ACTIVATION_GELU);
-            break;
-        case HP_ACTIVATION_GELU_TANH:
-            activate_row(row, bias, x->n, HP_ACTIVATION_GELU_TANH);
-            break;
-        case HP_ACTIVATION_SILU:
-            activate_row(row, bias, x->n, HP_ACTIVATION_SILU);
-            break;
-        case HP_ACTIVATION_RELU:
-            activate_row(row, bias, x->n, HP_ACTIVATION_RELU);
-            break;
-        }
-    }
-}
-
-/* ---- norms ---- */
-
-/* Sums over a row of (x - centre) and of its square. */
-static void row_moments(double moments[2], const float *row, size_t n,
-                        float centre)
-{
-    doubles a0 = {0}, a1 = {0}, b0 = {0}, b1 = {0};
-    for (size_t i = 0; i < n; i += LANES) {
-        floats x =
-            n - i >= LANES ? load(row + i) : load_part(row + i, n - i, centre);
-        doubles lo = low(x - centre), hi = high(x - centre);
-        a0 += lo;
-        a1 += hi;
-        b0 += lo * lo;
-        b1 += hi * hi;
-    }
-    moments[0] = sum(a0 + a1);
-    moments[1] = sum(b0 + b1);
-}
-
-/* The row is centred near its mean first, so that the variance is no
- * difference of large sums. */
-static void norm_row(float *out, const float *row, size_t n,
-                     const hp__norm *norm)
-{
-    double m[2];
-    float centre = 0.0F;
-    row_moments(m, row, n, 0.0F);
-    double count = (double)n, shift = 0.0;
-    if (norm->kind == HP_NORM_LAYER) {
-        centre = (float)(m[0] / count);
-        row_moments(m, row, n, centre);
-        shift = m[0] / count;
-    }
-    double variance = m[1] / count - shift * shift;
-    float factor = (float)(1.0 / sqrt(variance + (double)norm->eps));
-    float rest = (float)shift;
-    for (size_t i = 0; i < n; i++)
-        out[i] = ((row[i] - centre) - rest) * factor * norm->weight[i];
-    if (norm->bias)
-        for (size_t i = 0; i < n; i++)
-            out[i] += norm->bias[i];
-}
-
-static void norm_rows(float *out, size_t ldout, const hp__matrix *x,
-                      const hp__norm *norm)
-{
-    for (size_t r = 0; r < x->rows; r++)
-        norm_row(out + r * ldout, x->at + r * x->ld, x->n, norm);
+    turn_rows(x, cosines, sines, -1.0F);
 }
 
 /* ---- values of a file ---- */
@@ -363,9 +235,14 @@ const hp__kernels HP__KERNELS = {
     .add_bias = add_bias,
     .activate = activate,
     .multiply = multiply,
+    .add = add,
     .scale = scale_row,
     .norm = norm_rows,
     .rotate = rotate,
+    .softmax_back = softmax_back,
+    .activate_back = activate_back,
+    .norm_back = norm_back,
+    .rotate_back = rotate_back,
     .convert = convert,
     .is_finite = is_finite,
     .add_squares = add_squares,

@@ -46,6 +46,8 @@ typedef struct hp__kernels {
     void (*activate)(const hp__matrix *x, const float *bias, hp_activation f);
     /* x y; y has x's rows and n, and a distance of its own */
     void (*multiply)(const hp__matrix *x, const float *y, size_t ldy);
+    /* x + y, likewise */
+    void (*add)(const hp__matrix *x, const float *y, size_t ldy);
     /* row *= factor */
     void (*scale)(float *row, size_t n, float factor);
     /* out [rows, n] = norm of x; `out` may be x */
@@ -55,6 +57,20 @@ typedef struct hp__kernels {
      * angle whose cosine and sine are cosines[i] and sines[i] */
     void (*rotate)(const hp__matrix *x, const float *cosines,
                    const float *sines);
+    /*
+     * Derivatives: the gradient of a result in, that of its argument out.
+     * g [n] of the probabilities p = softmax(scale s), out of s
+     */
+    void (*softmax_back)(float *g, const float *p, size_t n, float scale);
+    /* g *= f'(x + bias); x has g's rows and n */
+    void (*activate_back)(const hp__matrix *g, const hp__matrix *x,
+                          const float *bias, hp_activation f);
+    /* g [rows of x, n] of norm(x), out of x */
+    void (*norm_back)(float *g, size_t ldg, const hp__matrix *x,
+                      const hp__norm *norm);
+    /* Of rotate's result: turned back */
+    void (*rotate_back)(const hp__matrix *g, const float *cosines,
+                        const float *sines);
     /* n values of a file (any alignment) as floats; F32 in place too. Returns
      * 1 when all of them are finite floats. */
     int (*convert)(float *out, const void *in, size_t n, hp_dtype dtype);

@@ -1,4 +1,5 @@
 hp_unit(kernels)
+hp_unit(kernels_backward)
 hp_unit(backend)
 hp_unit(golden)
 
