@@ -4,7 +4,7 @@
  * pass, and the weighted values. Nothing of the
  * size tokens x tokens is ever kept.
  */
-#include "run/attention.h"
+#include "run/query_band.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,5 +1,5 @@
-#ifndef HEADPRUNE_RUN_ATTENTION_H
-#define HEADPRUNE_RUN_ATTENTION_H
+#ifndef HEADPRUNE_RUN_QUERY_BAND_H
+#define HEADPRUNE_RUN_QUERY_BAND_H
 
 #include "run/engine.h"
 
