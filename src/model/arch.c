@@ -4,13 +4,17 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Where model_type is absent the first row decides whose telltale is there. */
+enum { MAX_KNOWN = 256 }; /* bytes of all names */
+
+/* Where model_type is absent the first row whose telltale is there decides. */
 static const hp__arch *const table[] = {
-    &hp__arch_gpt2,  &hp__arch_bert,
-    &hp__arch_qwen3, &hp__arch_qwen2,
-    &hp__arch_llama, &hp__arch_mistral,
-    &hp__arch_t5,    &hp__arch_mt5,
-    &hp__arch_umt5,  NULL,
+    &hp__arch_gpt2,      &hp__arch_bert,
+    &hp__arch_roberta,   &hp__arch_xlm_roberta,
+    &hp__arch_camembert, &hp__arch_distilbert,
+    &hp__arch_qwen3,     &hp__arch_qwen2,
+    &hp__arch_llama,     &hp__arch_mistral,
+    &hp__arch_t5,        &hp__arch_mt5,
+    &hp__arch_umt5,      NULL,
 };
 
 /* Architectures that look near enough to be tried, and why they differ. */
@@ -56,7 +60,7 @@ static void list_known(char *out, size_t size)
 
 static hp_status fail_unknown(const char *type, hp_error *err)
 {
-    char known[128];
+    char known[MAX_KNOWN];
     list_known(known, sizeof known);
     const char *why = NULL;
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
@@ -67,16 +71,38 @@ static hp_status fail_unknown(const char *type, hp_error *err)
                    why ? ": " : "", why ? why : "", known);
 }
 
+/* The same names of two architectures that read config.json differently tell
+ * nothing. */
+static hp_status choose(const hp__arch **out, const hp_checkpoint *c,
+                        int prefixed, hp_error *err)
+{
+    for (size_t i = 0; table[i]; i++) {
+        if (!hp__arch_matches(table[i], c, prefixed))
+            continue;
+        if (!*out)
+            *out = table[i];
+        if (table[i]->spec == (*out)->spec ||
+            strcmp(table[i]->telltale, (*out)->telltale) != 0)
+            continue;
+        hp_status st = hp_fail(err, HP_UNSUPPORTED,
+                               "key 'model_type' is missing and the tensors "
+                               "could be those of '%s' or '%s'",
+                               (*out)->model_type, table[i]->model_type);
+        return hp_fail_hint(err, st, "say which with --as TYPE");
+    }
+    return HP_OK;
+}
+
 static hp_status detect(const hp__arch **out, const hp_checkpoint *c,
                         hp_error *err)
 {
-    for (size_t i = 0; table[i]; i++)
-        if (hp__arch_matches(table[i], c, 0) ||
-            hp__arch_matches(table[i], c, 1)) {
-            *out = table[i];
-            return HP_OK;
-        }
-    char known[128];
+    *out = NULL;
+    hp_status st = choose(out, c, 1, err);
+    if (!st && !*out)
+        st = choose(out, c, 0, err);
+    if (st || *out)
+        return st;
+    char known[MAX_KNOWN];
     list_known(known, sizeof known);
     return hp_fail(err, HP_UNSUPPORTED,
                    "key 'model_type' is missing and the tensors are those of "
@@ -94,7 +120,7 @@ const hp__arch *hp__arch_named(const char *model_type)
 
 static hp_status fail_as(const char *as, hp_error *err)
 {
-    char known[128];
+    char known[MAX_KNOWN];
     list_known(known, sizeof known);
     return hp_fail(err, HP_INVALID,
                    "there is no model_type '%s' to take a model for; "

@@ -3,6 +3,8 @@
  * residual, and any head on top of which the masked-LM one is understood.
  */
 #include "model/arch.h"
+#include "model/bert_layers.h"
+#include "model/masked_head.h"
 
 #include <string.h>
 
@@ -18,15 +20,16 @@ static hp_status check_variant(const hp__node *config, hp_error *err)
                        position);
     if (!st)
         st = hp__config_refuse(config, "is_decoder",
-                               "BERT as a decoder is not supported", err);
-    if (!st)
-        st = hp__config_refuse(config, "add_cross_attention",
-                               "BERT with cross-attention is not supported",
+                               "an encoder used as decoder is not supported",
                                err);
+    if (!st)
+        st = hp__config_refuse(
+            config, "add_cross_attention",
+            "an encoder with cross-attention is not supported", err);
     return st;
 }
 
-static hp_status read_spec(hp_spec *out, const hp__node *config, hp_error *err)
+hp_status hp__bert_spec(hp_spec *out, const hp__node *config, hp_error *err)
 {
     hp_spec s = {.norm = HP_NORM_LAYER, .position = HP_POSITION_LEARNED};
     hp_status st =
@@ -61,8 +64,9 @@ static void bind_embedding(hp__binder *b)
     hp__embedding *e = &b->m->embedding;
     hp__bind_scope(b, "embeddings.");
     e->token = hp__bind_tensor(b, "word_embeddings.weight", s->vocab, s->width);
-    e->position = hp__bind_tensor(b, "position_embeddings.weight",
-                                  s->max_positions, s->width);
+    e->position =
+        hp__bind_tensor(b, "position_embeddings.weight",
+                        s->position_offset + s->max_positions, s->width);
     e->type = hp__bind_tensor(b, "token_type_embeddings.weight", s->n_types,
                               s->width);
     e->norm = hp__bind_norm(b, "LayerNorm", s->width);
@@ -92,89 +96,31 @@ static void bind_layer(hp__binder *b, uint32_t i)
     mlp->norm = hp__bind_norm(b, "output.LayerNorm", s->width);
 }
 
-/* The bias is stored under its own name, the decoder's, or both. */
-static const char *find_decoder_bias(hp__binder *b)
+void hp__bert_bind(hp__binder *b)
 {
-    static const char *const names[] = {"bias", "decoder.bias"};
-    for (int i = 0; i < 2; i++)
-        if (hp__bind_find(b, names[i]))
-            return names[i];
-    return NULL;
+    bind_embedding(b);
+    for (uint32_t i = 0; i < b->m->spec.n_layers && !b->status; i++)
+        bind_layer(b, i);
 }
 
-/* 1: the file has all of the masked-LM head, or of a part of it: a note. */
-static int has_output(hp__binder *b)
-{
-    if (!hp__bind_find(b, "transform.dense.weight"))
-        return 0;
-    const char *missing = NULL;
-    if (!hp__bind_find(b, "transform.dense.bias"))
-        missing = "transform.dense.bias";
-    else if (!hp__bind_find(b, "transform.LayerNorm.weight") &&
-             !hp__bind_find(b, "transform.LayerNorm.gamma"))
-        missing = "transform.LayerNorm.weight";
-    else if (!hp__bind_find(b, "transform.LayerNorm.bias") &&
-             !hp__bind_find(b, "transform.LayerNorm.beta"))
-        missing = "transform.LayerNorm.bias";
-    else if (!find_decoder_bias(b))
-        missing = "bias";
-    if (missing)
-        hp__bind_note(b,
-                      "the masked-LM head is not used: tensor "
-                      "'cls.predictions.%s' is missing",
-                      missing);
-    return !missing;
-}
-
-static void bind_output(hp__binder *b, const hp__node *config)
-{
-    hp_spec *s = &b->m->spec;
-    hp__output_head *out = &b->m->output;
-    hp__bind_outside(b, "cls.predictions.");
-    out->scale = 1;
-    if (!has_output(b))
-        return;
-    int tie = 1;
-    if (!b->status)
-        b->status =
-            hp__node_find_bool(&tie, config, "tie_word_embeddings", b->err);
-    const hp_tensor *decoder = hp__bind_find(b, "decoder.weight");
-    if (!decoder && !tie) {
-        hp__bind_note(b, "the masked-LM head is not used: it is not tied, and "
-                         "tensor 'cls.predictions.decoder.weight' is missing");
-        return;
-    }
-    out->activation = s->activation;
-    out->transform =
-        hp__bind_linear(b, "transform.dense", HP__OUT_IN, s->width, s->width);
-    out->norm = hp__bind_norm(b, "transform.LayerNorm", s->width);
-    out->decoder = (hp_linear){.count = s->vocab, .n_in = s->width};
-    out->decoder.bias = hp__bind_tensor(b, find_decoder_bias(b), s->vocab, 0);
-    if (decoder)
-        decoder = hp__bind_tensor(b, "decoder.weight", s->vocab, s->width);
-    else
-        hp__bind_tied(b, "cls.predictions.decoder.weight");
-    out->decoder.weight = decoder ? decoder : b->m->embedding.token;
-    s->output = HP_OUTPUT_MASKED;
-}
+static const hp__masked_names head = {
+    .dense = "cls.predictions.transform.dense",
+    .norm = "cls.predictions.transform.LayerNorm",
+    .decoder = "cls.predictions.decoder",
+    .bias = {"cls.predictions.bias", "cls.predictions.decoder.bias"}};
 
 static void bind(hp__binder *b, const hp__node *config)
 {
-    const hp_spec *s = &b->m->spec;
-    bind_embedding(b);
-    for (uint32_t i = 0; i < s->n_layers && !b->status; i++)
-        bind_layer(b, i);
-    b->layer_pruned = 0;
-    bind_output(b, config);
+    hp__bert_bind(b);
+    hp__bind_masked_head(b, &head, config);
 }
 
-static const char *const buffers[] = {"embeddings.position_ids",
-                                      "embeddings.token_type_ids", NULL};
+const char *const hp__bert_buffers[] = {"embeddings.position_ids",
+                                        "embeddings.token_type_ids", NULL};
 
-const hp__arch hp__arch_bert = {
-    .model_type = "bert",
-    .prefix = "bert.",
-    .telltale = "encoder.layer.0.attention.self.query.weight",
-    .buffers = buffers,
-    .spec = read_spec,
-    .bind = bind};
+const hp__arch hp__arch_bert = {.model_type = "bert",
+                                .prefix = "bert.",
+                                .telltale = HP__BERT_TELLTALE,
+                                .buffers = hp__bert_buffers,
+                                .spec = hp__bert_spec,
+                                .bind = bind};

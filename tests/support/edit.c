@@ -30,6 +30,19 @@ static char *replace_all(const char *text, const char *from, const char *to)
     return out;
 }
 
+void edit_copy(const char *folder, const char *from)
+{
+    static const char *const files[] = {"config.json", "model.safetensors"};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        size_t len = 0;
+        char *path = fixture_path(from, files[i]);
+        char *bytes = fixture_read(path, &len);
+        fixture_put(folder, files[i], bytes, len);
+        free(bytes);
+        free(path);
+    }
+}
+
 void edit_config(const char *folder, const char *from, const char *to)
 {
     char *path = fixture_path(folder, "config.json");

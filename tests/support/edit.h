@@ -9,6 +9,8 @@
  * test.
  */
 
+/* config.json and model.safetensors of the folder `from` into FOLDER. */
+void edit_copy(const char *folder, const char *from);
 /* Every `from` in FOLDER/config.json becomes `to`. */
 void edit_config(const char *folder, const char *from, const char *to);
 /* The same in the header of FOLDER/model.safetensors; its length is put right,

@@ -15,6 +15,8 @@ static char golden_folders[][16] = {
     "bert-gamma",
     "bert-minilm",
     "bert-classifier",
+    "roberta",
+    "distilbert",
     "llama-gqa",
     "llama-mqa",
     "llama-bias",
