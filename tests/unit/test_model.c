@@ -14,6 +14,15 @@
 
 #include <cmocka.h>
 
+static const char *const golden[] = {
+    "gpt2",       "gpt2-bare",   "gpt2-f16",        "gpt2-bf16",
+    "gpt2-f64",   "gpt2-scaled", "gpt2-sharded",    "bert-mlm",
+    "bert-gamma", "bert-minilm", "bert-classifier", "roberta",
+    "distilbert",
+};
+
+#define N_GOLDEN (sizeof golden / sizeof *golden)
+
 static hp_error err;
 
 static hp__json *open_expected(const char *name)
@@ -170,6 +179,7 @@ static void test_parameters(void **state)
         {"models/gpt2-novels", 3505152, 18504, 888192},
         {"models/bert-novels", 1371520, 8240, 263680},
         {"models/reaction-bert", 6893137, 65728, 3154944},
+        {"models/antibody-roberta", 568985, 8240, 263680},
         {"tests/golden/gpt2-bare", 28672, 1048, 8384},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
