@@ -14,15 +14,6 @@
 
 #include <cmocka.h>
 
-static const char *const golden[] = {
-    "gpt2",       "gpt2-bare",   "gpt2-f16",        "gpt2-bf16",
-    "gpt2-f64",   "gpt2-scaled", "gpt2-sharded",    "bert-mlm",
-    "bert-gamma", "bert-minilm", "bert-classifier", "roberta",
-    "distilbert",
-};
-
-#define N_GOLDEN (sizeof golden / sizeof *golden)
-
 static hp_error err;
 
 static hp__json *open_expected(const char *name)
