@@ -82,6 +82,23 @@ size_t hp__scan_decode(char *out, size_t room, hp__span string)
     return decode(out, room, reader_of(string));
 }
 
+hp_status hp__scan_string(const char **out, size_t *len, hp__buffer *scratch,
+                          hp__span string, hp_error *err)
+{
+    *out = string.at;
+    *len = string.len;
+    if (!string.len || !memchr(string.at, '\\', string.len))
+        return HP_OK;
+    scratch->len = 0;
+    if (!hp__buffer_reserve(scratch, string.len + 1))
+        return hp_fail(err, HP_NOMEM, "out of memory (string of %zu bytes)",
+                       string.len);
+    *len = hp__scan_decode(scratch->data, string.len, string);
+    scratch->data[*len] = '\0';
+    *out = scratch->data;
+    return HP_OK;
+}
+
 const char *hp__scan_shorten(char out[HP__SHORT], hp__span string)
 {
     char start[HP__SHORT];

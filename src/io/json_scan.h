@@ -76,8 +76,20 @@ const char *hp__scan_kind(const hp__scan *s);
 size_t hp__scan_decode(char *out, size_t room, hp__span string);
 /* The string as hp__shorten gives it. */
 const char *hp__scan_shorten(char out[HP__SHORT], hp__span string);
+/* The string, NUL-terminated only if it has escapes: then it is in `scratch`,
+ * else in the text itself. */
+HP_CHECKED
+hp_status hp__scan_string(const char **out, size_t *len, hp__buffer *scratch,
+                          hp__span string, hp_error *err);
 int hp__scan_is(hp__span string, const char *text);
 /* 1: the token is a number of digits only, below 2^64. */
 int hp__scan_u64(uint64_t *out, const hp__scan *s);
+/*
+ * The token, a number, as Rust's serde_json reads it: digits that 64 bits hold,
+ * times or over a power of ten. That can be one unit in the last place off what
+ * strtod gives, and who is to decide between sums of scores as the Hugging Face
+ * library does needs the same bits.
+ */
+double hp__scan_number(const hp__scan *s);
 
 #endif

@@ -1,4 +1,5 @@
 hp_unit(sha256)
 hp_unit(arena)
 hp_unit(buffer)
+hp_unit(base64)
 hp_unit(error)

@@ -1,5 +1,6 @@
 hp_unit(safetensors)
 hp_unit(json)
+hp_unit(json_parts)
 hp_unit(emit_json)
 hp_unit(zio)
 target_link_libraries(test_zio PRIVATE fixture)
