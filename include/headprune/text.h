@@ -45,10 +45,11 @@ hp_status hp_tokenizer_encode(hp_ids *out, const hp_tokenizer *t,
                               hp_error *err);
 
 /*
- * One token as a reader may see it: the bytes that a byte-level token stands
- * for (which need not be whole characters), else the vocabulary's own text
- * ("##ing"); NUL-terminated, "" for an id without a token. `*out` is freed by
- * the caller with free().
+ * One token as a reader may see it: the bytes that a token of bytes stands for
+ * (which need not be whole characters), a space for every word mark (U+2581)
+ * of a decoder that has them, else the vocabulary's own text ("##ing");
+ * NUL-terminated, "" for an id without a token. `*out` is freed by the caller
+ * with free().
  */
 HP_CHECKED
 hp_status hp_tokenizer_token(char **out, const hp_tokenizer *t, int32_t id,
@@ -56,8 +57,9 @@ hp_status hp_tokenizer_token(char **out, const hp_tokenizer *t, int32_t id,
 
 /*
  * Ids back to text, a few at a time, as a generator makes them. A character
- * whose bytes are spread over tokens comes with the last of them; bytes that
- * are no character become U+FFFD. Special tokens, and ids without a token,
+ * whose bytes are spread over tokens comes with the last of them, of byte
+ * fallback (<0x0A>) with the token behind them; bytes that are no character
+ * become U+FFFD. Special tokens, and ids without a token,
  * stand for no text. The tokenizer is borrowed until hp_detokenizer_free.
  */
 typedef struct hp_detokenizer hp_detokenizer;

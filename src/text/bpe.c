@@ -10,7 +10,6 @@
 #include "text/characters.h"
 #include "text/subword.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define NONE UINT32_MAX
@@ -44,6 +43,7 @@ hp_status hp__bpe_init(hp__subword *m, hp__arena *a, const hp__vocab *v,
         slots *= 2;
     *m = (hp__subword){.encode = encode, .vocab = v, .unk = -1};
     m->merge_mask = slots - 1;
+    hp__subword_bytes(m);
     return hp__arena_alloc(&m->merges, a, slots, sizeof *m->merges, err);
 }
 
@@ -60,37 +60,58 @@ static struct hp__merge *merge_slot(const hp__subword *m, int32_t left,
     return &m->merges[slot];
 }
 
-static hp_status find_part(int32_t *out, const hp__vocab *v, const char *text,
-                           size_t len, hp_error *err)
+static hp_status fail_part(const char *text, size_t len, hp_error *err)
 {
     char name[HP__SHORT];
-    *out = hp__vocab_find(v, text, len);
-    if (*out >= 0)
-        return HP_OK;
     return hp_fail(err, HP_FORMAT, "merge needs '%s', which is no token",
                    hp__shorten(name, text, len));
+}
+
+static hp_status find_joined(int32_t *out, const hp__subword *m,
+                             const hp__merge_text *merge, hp_error *err)
+{
+    char small[128];
+    hp__buffer large = {0};
+    size_t len = merge->left_len + merge->right_len;
+    char *text = small;
+    if (len > sizeof small) {
+        if (!hp__buffer_reserve(&large, len))
+            return hp_fail(err, HP_NOMEM, "out of memory (merges)");
+        text = large.data;
+    }
+    memcpy(text, merge->left, merge->left_len);
+    memcpy(text + merge->left_len, merge->right, merge->right_len);
+    *out = hp__vocab_find(m->vocab, text, len);
+    hp_status st = *out < 0 ? fail_part(text, len, err) : HP_OK;
+    hp__buffer_clear(&large);
+    return st;
+}
+
+/* Whether the token holds the beginning of a word behind something else. */
+static int crosses_words(const hp__merge_text *merge)
+{
+    const size_t n = sizeof HP__WORD_MARK - 1;
+    const char *left = merge->left, *right = merge->right;
+    return merge->left_len && merge->right_len >= n &&
+           memcmp(right, HP__WORD_MARK, n) == 0 &&
+           (merge->left_len < n ||
+            memcmp(left + merge->left_len - n, HP__WORD_MARK, n) != 0);
 }
 
 hp_status hp__bpe_add(hp__subword *m, const hp__merge_text *merge,
                       hp_error *err)
 {
-    hp__buffer joined = {0};
-    int32_t left = -1, right = -1, id = -1;
-    hp_status st =
-        find_part(&left, m->vocab, merge->left, merge->left_len, err);
-    if (!st)
-        st = find_part(&right, m->vocab, merge->right, merge->right_len, err);
+    int32_t left = hp__vocab_find(m->vocab, merge->left, merge->left_len);
+    int32_t right = hp__vocab_find(m->vocab, merge->right, merge->right_len);
+    int32_t id = -1;
+    if (left < 0)
+        return fail_part(merge->left, merge->left_len, err);
+    if (right < 0)
+        return fail_part(merge->right, merge->right_len, err);
+    hp_status st = find_joined(&id, m, merge, err);
     if (st)
         return st;
-    hp__buffer_add(&joined, merge->left, merge->left_len);
-    hp__buffer_add(&joined, merge->right, merge->right_len);
-    if (joined.failed)
-        st = hp_fail(err, HP_NOMEM, "out of memory (merges)");
-    else
-        st = find_part(&id, m->vocab, joined.data, joined.len, err);
-    hp__buffer_clear(&joined);
-    if (st)
-        return st;
+    m->crosses_words |= crosses_words(merge);
     /* Of a pair that is there twice the library keeps the last. */
     *merge_slot(m, left, right) =
         (struct hp__merge){left, right, id, merge->rank + 1};
@@ -200,42 +221,39 @@ static void add_symbol(hp__word *w, int32_t id)
 static int add_bytes(const hp__subword *m, hp__word *w, const char *s,
                      size_t len)
 {
-    int32_t ids[4];
-    for (size_t i = 0; i < len; i++) {
-        char name[8];
-        int n = snprintf(name, sizeof name, "<0x%02X>", (unsigned char)s[i]);
-        ids[i] = hp__vocab_find(m->vocab, name, (size_t)n);
-        if (ids[i] < 0)
-            return 0;
-    }
     for (size_t i = 0; i < len; i++)
-        add_symbol(w, ids[i]);
+        if (m->bytes[(unsigned char)s[i]] < 0)
+            return 0;
+    for (size_t i = 0; i < len; i++)
+        add_symbol(w, m->bytes[(unsigned char)s[i]]);
     return 1;
 }
 
-/* 0: the vocabulary cannot express a character; w->bad_at says which. */
+/* 0: the vocabulary cannot express a character; w->bad_at says which. As in the
+ * library, an unknown token waits for the next known character, and bytes go
+ * ahead of it. */
 static int add_characters(const hp__subword *m, hp__word *w)
 {
-    int unknown = 0; /* the character before was */
+    int unknown = 0; /* one waits */
     for (size_t at = 0, next = 0; at < w->len; at = next) {
         hp__utf8_next(w->text, &next);
         int32_t id = hp__vocab_find(m->vocab, w->text + at, next - at);
-        if (id >= 0) {
-            add_symbol(w, id);
-            unknown = 0;
+        if (id < 0 && m->byte_fallback &&
+            add_bytes(m, w, w->text + at, next - at))
             continue;
-        }
-        if (m->byte_fallback && add_bytes(m, w, w->text + at, next - at))
-            continue;
-        if (m->unk < 0) {
+        if (id < 0 && m->unk < 0) {
             w->bad_at = at;
             w->bad_len = next - at;
             return 0;
         }
-        if (!unknown || !m->fuse_unk)
+        if (unknown && (id >= 0 || !m->fuse_unk))
             add_symbol(w, m->unk);
-        unknown = 1;
+        if (id >= 0)
+            add_symbol(w, id);
+        unknown = id < 0;
     }
+    if (unknown)
+        add_symbol(w, m->unk);
     return 1;
 }
 
@@ -271,12 +289,4 @@ static hp_status encode(const hp__subword *m, hp__word *w, hp_error *err)
         return hp_fail(err, HP_NOMEM, "out of memory (word of %zu bytes)",
                        w->len);
     return HP_OK;
-}
-
-void hp__word_clear(hp__word *w)
-{
-    hp__buffer_clear(&w->ids);
-    hp__buffer_clear(&w->symbols);
-    hp__buffer_clear(&w->queue);
-    hp__buffer_clear(&w->piece);
 }

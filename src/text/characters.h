@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define HP__WORD_MARK "\xE2\x96\x81" /* U+2581, what stands for a space */
+
 /* Offset of the first byte that is not UTF-8, or `len`. */
 size_t hp__utf8_check(const char *s, size_t len);
 /* The character at *at, which moves past it. Checked text only. */

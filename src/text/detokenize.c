@@ -1,6 +1,6 @@
 /*
- * Tokens -> bytes -> characters. Bytes wait in `bytes` until they are a whole
- * character or can no longer become one.
+ * Tokens -> bytes -> characters. Bytes wait until they are a whole character or
+ * can no longer become one.
  */
 #include "base/utf8.h"
 #include "text/characters.h"
@@ -11,10 +11,8 @@
 
 struct hp_detokenizer {
     const hp_tokenizer *tokenizer;
-    hp__buffer bytes; /* of tokens */
-    hp__buffer text;  /* what was handed out last */
-    hp__buffer word;  /* working memory */
-    int inside;       /* a token came before */
+    hp__decode decode;
+    hp__buffer text; /* what was handed out last */
 };
 
 hp_status hp_detokenizer_open(hp_detokenizer **out, const hp_tokenizer *t,
@@ -31,6 +29,7 @@ hp_status hp_detokenizer_open(hp_detokenizer **out, const hp_tokenizer *t,
     if (st)
         return st;
     d->tokenizer = t;
+    d->decode.list = &t->decoding;
     *out = d;
     return HP_OK;
 }
@@ -39,79 +38,9 @@ void hp_detokenizer_free(hp_detokenizer *d)
 {
     if (!d)
         return;
-    hp__buffer_clear(&d->bytes);
+    hp__decode_clear(&d->decode);
     hp__buffer_clear(&d->text);
-    hp__buffer_clear(&d->word);
     free(d);
-}
-
-/* ---- tokens to bytes ---- */
-
-/* One character that stands for no byte, and the token is its own text. */
-static void add_byte_token(hp__buffer *out, const hp__token *token)
-{
-    size_t before = out->len;
-    for (size_t at = 0; at < token->len;) {
-        int byte = hp__byte_of_character(hp__utf8_next(token->text, &at));
-        char c = (char)byte;
-        if (byte < 0) {
-            out->len = before;
-            hp__buffer_add(out, token->text, token->len);
-            return;
-        }
-        hp__buffer_add(out, &c, 1);
-    }
-}
-
-/* The library's clean-up of English, in its order. */
-static const char *const cleaned[][2] = {
-    {" .", "."},   {" ?", "?"},     {" !", "!"},    {" ,", ","},
-    {" ' ", "'"},  {" n't", "n't"}, {" 'm", "'m"},  {" do not", " don't"},
-    {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}};
-
-static void replace(hp__buffer *to, const hp__buffer *from, const char *what,
-                    const char *by)
-{
-    size_t n = strlen(what);
-    to->len = 0;
-    for (size_t at = 0; at < from->len;) {
-        if (from->len - at >= n && !memcmp(from->data + at, what, n)) {
-            hp__buffer_text(to, by);
-            at += n;
-        } else {
-            hp__buffer_add(to, from->data + at++, 1);
-        }
-    }
-}
-
-static void clean(hp__buffer *word)
-{
-    hp__buffer other = {0};
-    for (size_t i = 0; i < sizeof cleaned / sizeof *cleaned; i++) {
-        replace(&other, word, cleaned[i][0], cleaned[i][1]);
-        hp__buffer swap = *word;
-        *word = other;
-        other = swap;
-    }
-    word->failed |= other.failed;
-    hp__buffer_clear(&other);
-}
-
-static void add_word_token(hp_detokenizer *d, const hp__token *token)
-{
-    const hp__decoding *how = &d->tokenizer->decoding;
-    size_t n = strlen(how->prefix);
-    int goes_on =
-        n && token->len >= n && memcmp(token->text, how->prefix, n) == 0;
-    size_t skip = d->inside && goes_on ? n : 0;
-    d->word.len = 0;
-    if (d->inside && !goes_on)
-        hp__buffer_text(&d->word, " ");
-    hp__buffer_add(&d->word, token->text + skip, token->len - skip);
-    if (how->cleanup)
-        clean(&d->word);
-    hp__buffer_add(&d->bytes, d->word.data, d->word.len);
-    d->bytes.failed |= d->word.failed;
 }
 
 static int is_special(const hp_tokenizer *t, int32_t id)
@@ -125,13 +54,8 @@ static int is_special(const hp_tokenizer *t, int32_t id)
 static void add_token(hp_detokenizer *d, int32_t id)
 {
     const hp__token *token = hp__vocab_find_id(&d->tokenizer->vocab, id);
-    if (!token || is_special(d->tokenizer, id))
-        return;
-    if (d->tokenizer->decoding.bytes)
-        add_byte_token(&d->bytes, token);
-    else
-        add_word_token(d, token);
-    d->inside = 1;
+    if (token && !is_special(d->tokenizer, id))
+        hp__decode_token(&d->decode, token->text, token->len);
 }
 
 /* ---- bytes to characters ---- */
@@ -167,12 +91,13 @@ static size_t broken_length(int *cut, const char *text, size_t len)
 static hp_status hand_out(const char **text, size_t *len, hp_detokenizer *d,
                           int end, hp_error *err)
 {
+    hp__buffer *bytes = &d->decode.out;
     size_t at = 0;
     d->text.len = 0;
     hp__buffer_text(&d->text, "");
-    while (at < d->bytes.len) {
-        const char *from = d->bytes.data + at;
-        size_t left = d->bytes.len - at, n = hp__utf8_length(from, left);
+    while (at < bytes->len) {
+        const char *from = bytes->data + at;
+        size_t left = bytes->len - at, n = hp__utf8_length(from, left);
         int cut = 0;
         if (n) {
             hp__buffer_add(&d->text, from, n);
@@ -184,11 +109,11 @@ static hp_status hand_out(const char **text, size_t *len, hp_detokenizer *d,
         }
         at += n;
     }
-    if (d->bytes.failed || d->text.failed)
+    if (bytes->failed || d->text.failed)
         return hp_fail(err, HP_NOMEM, "out of memory (text)");
     if (at)
-        memmove(d->bytes.data, d->bytes.data + at, d->bytes.len - at);
-    d->bytes.len -= at;
+        memmove(bytes->data, bytes->data + at, bytes->len - at);
+    bytes->len -= at;
     *text = d->text.data;
     *len = d->text.len;
     return HP_OK;
@@ -207,6 +132,6 @@ hp_status hp_detokenizer_end(const char **text, size_t *len, hp_detokenizer *d,
                              hp_error *err)
 {
     *text = NULL;
-    d->inside = 0;
+    hp__decode_end(&d->decode);
     return hand_out(text, len, d, 1, err);
 }

@@ -32,6 +32,7 @@ typedef struct encoder {
     hp__buffer normal, spare;
     const char *text;     /* the whole, for messages */
     size_t piece, length; /* the part of it that is at work */
+    int inside;           /* which goes on with the part before */
 } encoder;
 
 hp_status hp__text_check(const char *text, size_t len, hp_error *err)
@@ -145,22 +146,33 @@ static hp_status encode_piece(encoder *e, const char *text, size_t len,
 {
     const hp_tokenizer *t = e->t;
     hp__added_scan scan = {.text = text, .len = len};
+    int at_start = e->piece == 0;
     if (t->normalizers.n) {
+        hp__piece piece = {text, len, e->inside};
         hp_status st = hp__normalizers_run(&t->normalizers, &e->normal,
-                                           &e->spare, text, len, err);
+                                           &e->spare, piece, err);
         if (st)
             return st;
         scan.text = e->normal.data;
         scan.len = e->normal.len;
     }
     hp_status st = HP_OK;
-    while (!st && !e->split.stop && hp__added_next(&t->normal, &scan))
+    while (!st && !e->split.stop && hp__added_next(&t->normal, &scan)) {
+        e->split.at_start = at_start && scan.from == 0;
         if (scan.id >= 0)
             add_ids(e, &scan.id, 1);
         else
             st = hp__split_run(&e->split, 0, scan.text + scan.from,
                                scan.to - scan.from, err);
+    }
     return st;
+}
+
+/* Whether a cut before a space that follows this can be seen. */
+static int holds_space(uint32_t before)
+{
+    return hp__unicode_is_space(before) || before == 0x2581 ||
+           hp__unicode_takes_space(before);
 }
 
 /* Where to cut: before the first space from `at` on that follows something
@@ -172,7 +184,7 @@ static size_t cut_at(const char *text, size_t at, size_t len)
         if (!space)
             return len;
         at = (size_t)(space - text);
-        if (at && !hp__unicode_is_space(hp__utf8_before(text, at)))
+        if (at && !holds_space(hp__utf8_before(text, at)))
             return at;
         at++;
     }
@@ -182,7 +194,7 @@ static size_t cut_at(const char *text, size_t at, size_t len)
 static hp_status encode_between(encoder *e, size_t from, size_t to,
                                 hp_error *err)
 {
-    size_t chunk = e->t->chunk;
+    size_t chunk = e->t->chunk, begin = from;
     hp_status st = HP_OK;
     while (from < to && !st && !e->split.stop) {
         const char *text = e->text + from;
@@ -191,6 +203,7 @@ static hp_status encode_between(encoder *e, size_t from, size_t to,
             len = cut_at(text, chunk, len);
         e->piece = from;
         e->length = len;
+        e->inside = from > begin;
         st = encode_piece(e, text, len, err);
         from += len;
     }

@@ -1,11 +1,8 @@
-/*
- * Every step here works character by character or, for normal forms, between
- * combining characters, so that text may be cut before a space and normalised
- * in pieces.
- */
+/* Which steps the components of tokenizer.json's "normalizer" stand for. */
 #include "text/normalizers.h"
-#include "base/utf8.h"
+#include "base/base64.h"
 #include "text/characters.h"
+#include "text/normal_steps.h"
 #include "text/unicode.h"
 
 #include <string.h>
@@ -14,104 +11,6 @@ static hp_status fail_memory(hp_error *err)
 {
     return hp_fail(err, HP_NOMEM, "out of memory (normalised text)");
 }
-
-/* No step below makes text more than twice as long, except normal forms. */
-static char *room_for(hp__buffer *out, size_t len)
-{
-    if (len > (size_t)-1 / 4 || !hp__buffer_reserve(out, 2 * len + 8))
-        return NULL;
-    return out->data + out->len;
-}
-
-static void set_end(hp__buffer *out, const char *end)
-{
-    out->len = (size_t)(end - out->data);
-    out->data[out->len] = '\0';
-}
-
-/* ---- steps ---- */
-
-static hp_status clean(const hp__normalizer *n, hp__buffer *out, const char *s,
-                       size_t len, hp_error *err)
-{
-    (void)n;
-    char *to = room_for(out, len);
-    if (!to)
-        return fail_memory(err);
-    for (size_t at = 0, next = 0; at < len; at = next) {
-        uint32_t c = hp__utf8_next(s, &next);
-        int kept = c == '\t' || c == '\n' || c == '\r';
-        if (!kept && (c == 0xFFFD || hp__unicode_is_other(c)))
-            continue;
-        if (hp__unicode_is_space(c))
-            *to++ = ' ';
-        else
-            while (at < next)
-                *to++ = s[at++];
-    }
-    set_end(out, to);
-    return HP_OK;
-}
-
-static hp_status space_cjk(const hp__normalizer *n, hp__buffer *out,
-                           const char *s, size_t len, hp_error *err)
-{
-    (void)n;
-    char *to = room_for(out, len);
-    if (!to)
-        return fail_memory(err);
-    for (size_t at = 0, next = 0; at < len; at = next) {
-        int cjk = hp__unicode_is_cjk(hp__utf8_next(s, &next));
-        if (cjk)
-            *to++ = ' ';
-        while (at < next)
-            *to++ = s[at++];
-        if (cjk)
-            *to++ = ' ';
-    }
-    set_end(out, to);
-    return HP_OK;
-}
-
-static hp_status drop_marks(const hp__normalizer *n, hp__buffer *out,
-                            const char *s, size_t len, hp_error *err)
-{
-    (void)n;
-    char *to = room_for(out, len);
-    if (!to)
-        return fail_memory(err);
-    for (size_t at = 0, next = 0; at < len; at = next)
-        if (!hp__unicode_is_mark(hp__utf8_next(s, &next)))
-            while (at < next)
-                *to++ = s[at++];
-    set_end(out, to);
-    return HP_OK;
-}
-
-static hp_status lower(const hp__normalizer *n, hp__buffer *out, const char *s,
-                       size_t len, hp_error *err)
-{
-    (void)n;
-    char *to = room_for(out, len);
-    if (!to)
-        return fail_memory(err);
-    for (size_t at = 0; at < len;) {
-        uint32_t small[2];
-        size_t count = hp__unicode_lower(small, hp__utf8_next(s, &at));
-        for (size_t i = 0; i < count; i++)
-            to += hp__utf8_write(to, small[i]);
-    }
-    set_end(out, to);
-    return HP_OK;
-}
-
-static hp_status to_form(const hp__normalizer *n, hp__buffer *out,
-                         const char *s, size_t len, hp_error *err)
-{
-    return hp__unicode_normalize(out, (hp__form)n->form, s, len, err);
-}
-
-/* ---- tokenizer.json ---- */
 
 static hp_status add_step(hp__normalizers *out, hp__normalizer step,
                           hp_error *err)
@@ -128,19 +27,102 @@ hp_status hp__normalizers_bert(hp__normalizers *out, const hp__bert_cleaning *b,
                                hp_error *err)
 {
     hp_status st = HP_OK;
+    out->loose |= b->clean_text || b->handle_chinese_chars;
     if (b->clean_text)
-        st = add_step(out, (hp__normalizer){.run = clean}, err);
+        st = add_step(out, (hp__normalizer){.run = hp__normal_clean}, err);
     if (!st && b->handle_chinese_chars)
-        st = add_step(out, (hp__normalizer){.run = space_cjk}, err);
+        st = add_step(out, (hp__normalizer){.run = hp__normal_space_cjk}, err);
     if (!st && b->strip_accents)
-        st = add_step(out, (hp__normalizer){.run = to_form, .form = HP__NFD},
+        st = add_step(out,
+                      (hp__normalizer){.run = hp__normal_form, .form = HP__NFD},
                       err);
     if (!st && b->strip_accents)
-        st = add_step(out, (hp__normalizer){.run = drop_marks}, err);
+        st = add_step(out, (hp__normalizer){.run = hp__normal_drop_marks}, err);
     if (!st && b->lowercase)
-        st = add_step(out, (hp__normalizer){.run = lower}, err);
+        st = add_step(out, (hp__normalizer){.run = hp__normal_lower}, err);
     return st;
 }
+
+hp_status hp__normalizers_prepend(hp__normalizers *out, const char *text,
+                                  hp_error *err)
+{
+    hp__normalizer step = {.run = hp__normal_prepend, .only_at_start = 1};
+    hp_status st = hp__arena_strdup(&step.content, out->arena, text, err);
+    return st ? st : add_step(out, step, err);
+}
+
+/* Whether a text cut before a space can go through a replacement in pieces. */
+static void note_replacement(hp__normalizers *out, const char *pattern,
+                             const char *content)
+{
+    size_t end = 0;
+    hp__utf8_next(pattern, &end);
+    int plain = !pattern[end] && *content;
+    for (const char *c = content; *c && plain; c++)
+        plain = *c > ' ' && *c < 0x7F;
+    if (strcmp(pattern, " ") == 0 && strcmp(content, HP__WORD_MARK) == 0)
+        out->marks = 1;
+    else
+        out->whole |= !plain || *pattern == ' ';
+}
+
+hp_status hp__normalizers_replace(hp__normalizers *out, const char *pattern,
+                                  const char *content, hp_error *err)
+{
+    hp__normalizer step = {.run = hp__normal_replace};
+    if (!*pattern)
+        return hp_fail(err, HP_UNSUPPORTED,
+                       "normalizer Replace of an empty text is not supported");
+    hp_status st = hp__arena_strdup(&step.pattern, out->arena, pattern, err);
+    if (!st)
+        st = hp__arena_strdup(&step.content, out->arena, content, err);
+    note_replacement(out, pattern, content);
+    return st ? st : add_step(out, step, err);
+}
+
+hp_status hp__normalizers_replace_regex(hp__normalizers *out,
+                                        const char *pattern,
+                                        const char *content, hp_error *err)
+{
+    hp__normalizer step = {.run = hp__normal_replace};
+    hp_status st = hp__arena_strdup(&step.content, out->arena, content, err);
+    if (!st)
+        st = hp__regex_open(&step.regex, pattern, 0, err);
+    if (!st && hp__regex_may_be_empty(step.regex))
+        st = hp_fail(err, HP_UNSUPPORTED,
+                     "normalizer Replace with a regular expression that may "
+                     "match no text is not supported");
+    out->whole = 1;
+    if (!st)
+        st = add_step(out, step, err);
+    if (st)
+        hp__regex_free(step.regex);
+    return st;
+}
+
+hp_status hp__normalizers_strip(hp__normalizers *out, int left, int right,
+                                hp_error *err)
+{
+    out->whole = 1;
+    return add_step(
+        out,
+        (hp__normalizer){.run = hp__normal_strip, .left = left, .right = right},
+        err);
+}
+
+hp_status hp__normalizers_charsmap(hp__normalizers *out, const char *bytes,
+                                   size_t len, hp_error *err)
+{
+    hp__normalizer step = {.run = hp__normal_charsmap};
+    hp_status st = hp__charsmap_read(&step.map, out->arena, bytes, len, err);
+    if (st)
+        return st;
+    out->loose = 1;
+    out->whole |= !hp__charsmap_keeps_space(step.map);
+    return add_step(out, step, err);
+}
+
+/* ---- tokenizer.json ---- */
 
 static hp_status read_bert(hp__normalizers *out, const hp__node *node,
                            hp_error *err)
@@ -166,7 +148,7 @@ static hp_status read_lowercase(hp__normalizers *out, const hp__node *node,
                                 hp_error *err)
 {
     (void)node;
-    return add_step(out, (hp__normalizer){.run = lower}, err);
+    return add_step(out, (hp__normalizer){.run = hp__normal_lower}, err);
 }
 
 static hp_status read_form(hp__normalizers *out, const hp__node *node,
@@ -182,7 +164,67 @@ static hp_status read_form(hp__normalizers *out, const hp__node *node,
     int form = 0;
     while (form < HP__NFKD && strcmp(type, names[form]) != 0)
         form++;
-    return add_step(out, (hp__normalizer){.run = to_form, .form = form}, err);
+    return add_step(out, (hp__normalizer){.run = hp__normal_form, .form = form},
+                    err);
+}
+
+static hp_status read_strip_accents(hp__normalizers *out, const hp__node *node,
+                                    hp_error *err)
+{
+    (void)node;
+    return add_step(out, (hp__normalizer){.run = hp__normal_drop_combining},
+                    err);
+}
+
+static hp_status read_strip(hp__normalizers *out, const hp__node *node,
+                            hp_error *err)
+{
+    int left = 1, right = 1;
+    hp_status st = hp__node_find_bool(&left, node, "strip_left", err);
+    if (!st)
+        st = hp__node_find_bool(&right, node, "strip_right", err);
+    return st ? st : hp__normalizers_strip(out, left, right, err);
+}
+
+static hp_status read_prepend(hp__normalizers *out, const hp__node *node,
+                              hp_error *err)
+{
+    const char *text = NULL;
+    hp_status st = hp__node_get_string(&text, node, "prepend", err);
+    return st ? st : hp__normalizers_prepend(out, text, err);
+}
+
+static hp_status read_replace(hp__normalizers *out, const hp__node *node,
+                              hp_error *err)
+{
+    const hp__node *pattern = hp__node_find(node, "pattern");
+    const char *regex = hp__node_string(hp__node_find(pattern, "Regex"));
+    const char *text = hp__node_string(hp__node_find(pattern, "String"));
+    const char *content = NULL;
+    if (!regex == !text)
+        return hp_fail(err, HP_FORMAT,
+                       "normalizer Replace: 'pattern' is neither {\"Regex\": "
+                       "...} nor {\"String\": ...}");
+    hp_status st = hp__node_get_string(&content, node, "content", err);
+    if (st)
+        return st;
+    return regex ? hp__normalizers_replace_regex(out, regex, content, err)
+                 : hp__normalizers_replace(out, text, content, err);
+}
+
+static hp_status read_precompiled(hp__normalizers *out, const hp__node *node,
+                                  hp_error *err)
+{
+    const char *text = NULL;
+    hp__buffer bytes = {0};
+    hp_status st =
+        hp__node_get_string(&text, node, "precompiled_charsmap", err);
+    if (!st)
+        st = hp__base64_decode(&bytes, text, "precompiled_charsmap", err);
+    if (!st)
+        st = hp__normalizers_charsmap(out, bytes.data, bytes.len, err);
+    hp__buffer_clear(&bytes);
+    return st;
 }
 
 static hp_status read_sequence(hp__normalizers *out, const hp__node *node,
@@ -211,6 +253,11 @@ static const struct {
     {"NFD", read_form},
     {"NFKC", read_form},
     {"NFKD", read_form},
+    {"Precompiled", read_precompiled},
+    {"Prepend", read_prepend},
+    {"Replace", read_replace},
+    {"Strip", read_strip},
+    {"StripAccents", read_strip_accents},
 };
 
 hp_status hp__normalizers_read(hp__normalizers *out, const hp__node *node,
@@ -229,22 +276,29 @@ hp_status hp__normalizers_read(hp__normalizers *out, const hp__node *node,
                    type);
 }
 
-hp_status hp__normalizers_run(const hp__normalizers *n, hp__buffer *a,
-                              hp__buffer *b, const char *s, size_t len,
-                              hp_error *err)
+void hp__normalizers_clear(hp__normalizers *n)
 {
+    for (size_t i = 0; i < n->n; i++)
+        hp__regex_free(n->items[i].regex);
+    n->n = 0;
+}
+
+hp_status hp__normalizers_run(const hp__normalizers *n, hp__buffer *a,
+                              hp__buffer *b, hp__piece piece, hp_error *err)
+{
+    a->len = 0;
+    hp__buffer_add(a, piece.text, piece.len);
     for (size_t i = 0; i < n->n; i++) {
+        const hp__normalizer *step = &n->items[i];
+        if (piece.inside && step->only_at_start)
+            continue;
         b->len = 0;
-        hp_status st = n->items[i].run(&n->items[i], b, s, len, err);
-        if (!st && b->failed)
-            st = fail_memory(err);
+        hp_status st = step->run(step, b, a->data ? a->data : "", a->len, err);
         if (st)
             return st;
         hp__buffer swap = *a;
         *a = *b;
         *b = swap;
-        s = a->data ? a->data : "";
-        len = a->len;
     }
-    return HP_OK;
+    return a->failed || b->failed ? fail_memory(err) : HP_OK;
 }

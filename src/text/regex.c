@@ -82,6 +82,12 @@ void hp__regex_free(hp__regex *r)
     free(r);
 }
 
+int hp__regex_may_be_empty(const hp__regex *r)
+{
+    uint32_t may = 0;
+    return pcre2_pattern_info(r->code, PCRE2_INFO_MATCHEMPTY, &may) || may;
+}
+
 hp_status hp__matcher_open(hp__matcher **out, hp_error *err)
 {
     hp__matcher *m = NULL;

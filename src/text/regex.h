@@ -17,6 +17,9 @@ hp_status hp__regex_open(hp__regex **out, const char *pattern, int literal,
                          hp_error *err);
 void hp__regex_free(hp__regex *r); /* NULL is fine */
 
+/* 1: the pattern may match no text at all. */
+int hp__regex_may_be_empty(const hp__regex *r);
+
 HP_CHECKED
 hp_status hp__matcher_open(hp__matcher **out, hp_error *err);
 void hp__matcher_free(hp__matcher *m); /* NULL is fine */

@@ -79,19 +79,34 @@ static int belong_together(const hp__splitter *p, span held, span next)
     return 0;
 }
 
-static hp_status hand_on(const hp__splitter *p, hp__split *s, size_t stage,
-                         const char *text, span held, hp_error *err)
+/* A text that is cut into pieces for the next stage. */
+typedef struct whole {
+    hp__split *split;
+    size_t stage;
+    const char *text;
+    int at_start;
+} whole;
+
+static hp_status hand_on(const whole *w, size_t from, size_t to, hp_error *err)
+{
+    w->split->at_start = w->at_start && from == 0;
+    return hp__split_run(w->split, w->stage + 1, w->text + from, to - from,
+                         err);
+}
+
+static hp_status hand_on_span(const hp__splitter *p, const whole *w, span held,
+                              hp_error *err)
 {
     if (p->behavior == HP__REMOVED && held.is_match)
         return HP_OK;
-    return hp__split_run(s, stage + 1, text + held.from, held.to - held.from,
-                         err);
+    return hand_on(w, held.from, held.to, err);
 }
 
 hp_status hp__stage_cut(const hp__splitter *p, hp__split *s, size_t stage,
                         const char *text, size_t len, hp_error *err)
 {
     cutter c = {.p = p, .matcher = s->matcher, .subject = {text, len, 0}};
+    whole w = {s, stage, text, s->at_start};
     span held = {0, 0, 0}, next;
     hp_status st = HP_OK;
     while (!st && !s->stop && held.to < len) {
@@ -104,10 +119,10 @@ hp_status hp__stage_cut(const hp__splitter *p, hp__split *s, size_t stage,
             held.is_match = next.is_match;
             continue;
         }
-        st = hand_on(p, s, stage, text, held, err);
+        st = hand_on_span(p, &w, held, err);
         held = next;
     }
-    return st ? st : hand_on(p, s, stage, text, held, err);
+    return st ? st : hand_on_span(p, &w, held, err);
 }
 
 hp_status hp__stage_prefix_space(const hp__splitter *p, hp__split *s,
@@ -125,6 +140,87 @@ hp_status hp__stage_prefix_space(const hp__splitter *p, hp__split *s,
         return hp_fail(err, HP_NOMEM, "out of memory (text)");
     return hp__split_run(s, stage + 1, b->data, b->len, err);
 }
+
+/* ---- marks for spaces ---- */
+
+static int begins(const char *text, size_t len, const char *with)
+{
+    size_t n = strlen(with);
+    return len >= n && memcmp(text, with, n) == 0;
+}
+
+static void put_marks(hp__buffer *out, const char *mark, const char *text,
+                      size_t len)
+{
+    size_t done = 0;
+    for (const char *space; done < len; done = (size_t)(space - text) + 1) {
+        space = memchr(text + done, ' ', len - done);
+        if (!space)
+            break;
+        hp__buffer_add(out, text + done, (size_t)(space - text) - done);
+        hp__buffer_text(out, mark);
+    }
+    hp__buffer_add(out, text + done, len - done);
+}
+
+/* The next mark behind the first character of a piece; its end when there is
+ * none. */
+static size_t next_mark(const char *text, size_t from, size_t len,
+                        const char *mark)
+{
+    size_t at = from + 1;
+    while (at < len) {
+        const char *first = memchr(text + at, mark[0], len - at);
+        if (!first)
+            return len;
+        at = (size_t)(first - text);
+        if (begins(first, len - at, mark))
+            return at;
+        at++;
+    }
+    return len;
+}
+
+hp_status hp__stage_metaspace(const hp__splitter *p, hp__split *s, size_t stage,
+                              const char *text, size_t len, hp_error *err)
+{
+    hp__buffer *b = &s->scratch[stage];
+    int first = p->prepending == HP__PREPEND_ALWAYS ||
+                (p->prepending == HP__PREPEND_FIRST && s->at_start);
+    b->len = 0;
+    if (first && text[0] != ' ' && !begins(text, len, p->mark))
+        hp__buffer_text(b, p->mark);
+    put_marks(b, p->mark, text, len);
+    if (b->failed)
+        return hp_fail(err, HP_NOMEM, "out of memory (text)");
+    if (p->behavior != HP__MERGED_WITH_NEXT)
+        return hp__split_run(s, stage + 1, b->data, b->len, err);
+    whole w = {s, stage, b->data, s->at_start};
+    hp_status st = HP_OK;
+    for (size_t from = 0, to = 0; from < b->len && !st && !s->stop; from = to) {
+        to = next_mark(b->data, from, b->len, p->mark);
+        st = hand_on(&w, from, to, err);
+    }
+    return st;
+}
+
+hp_status hp__stage_words(const hp__splitter *p, hp__split *s, size_t stage,
+                          const char *text, size_t len, hp_error *err)
+{
+    whole w = {s, stage, text, s->at_start};
+    size_t n = strlen(p->mark);
+    hp_status st = HP_OK;
+    for (size_t from = 0, to = 0; from < len && !st && !s->stop; from = to) {
+        to = from;
+        while (begins(text + to, len - to, p->mark))
+            to += n;
+        to = to == len ? len : next_mark(text, to, len, p->mark);
+        st = hand_on(&w, from, to, err);
+    }
+    return st;
+}
+
+/* ---- ByteLevel ---- */
 
 /* GPT-2's alphabet: printable Latin-1 stands for itself, the other bytes, in
  * order, for U+0100 and on. */

@@ -9,6 +9,10 @@ hp_status hp__stage_cut(const hp__splitter *p, hp__split *s, size_t stage,
 hp_status hp__stage_prefix_space(const hp__splitter *p, hp__split *s,
                                  size_t stage, const char *text, size_t len,
                                  hp_error *err);
+hp_status hp__stage_metaspace(const hp__splitter *p, hp__split *s, size_t stage,
+                              const char *text, size_t len, hp_error *err);
+hp_status hp__stage_words(const hp__splitter *p, hp__split *s, size_t stage,
+                          const char *text, size_t len, hp_error *err);
 hp_status hp__stage_bytes(const hp__splitter *p, hp__split *s, size_t stage,
                           const char *text, size_t len, hp_error *err);
 

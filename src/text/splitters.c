@@ -1,5 +1,6 @@
 /* Which stages the components of tokenizer.json's "pre_tokenizer" stand for. */
 #include "text/splitters.h"
+#include "text/characters.h"
 #include "text/split_stages.h"
 #include "text/unicode.h"
 
@@ -52,6 +53,7 @@ hp_status hp__splitters_byte_level(hp__splitters *out, int add_prefix_space,
         st = add_stage(out, (hp__splitter){.run = hp__stage_bytes}, err);
     /* A pair of letters across a cut would not be merged. */
     out->whole |= !use_regex;
+    out->tight = 1;
     out->bytes = 1;
     return st;
 }
@@ -62,6 +64,34 @@ hp_status hp__splitters_bert(hp__splitters *out, hp_error *err)
     return st ? st
               : add_characters(out, hp__unicode_is_punctuation, HP__ISOLATED,
                                err);
+}
+
+hp_status hp__splitters_metaspace(hp__splitters *out, const char *mark,
+                                  hp__prepending prepending, int cut,
+                                  hp_error *err)
+{
+    hp__splitter stage = {.run = hp__stage_metaspace,
+                          .behavior =
+                              cut ? HP__MERGED_WITH_NEXT : HP__CONTIGUOUS,
+                          .prepending = prepending};
+    hp_status st = hp__arena_strdup(&stage.mark, out->arena, mark, err);
+    int usual = strcmp(mark, HP__WORD_MARK) == 0;
+    out->marks |= !cut && usual;
+    out->whole |= !cut && !usual;
+    return st ? st : add_stage(out, stage, err);
+}
+
+hp_status hp__splitters_words(hp__splitters *out, hp_error *err)
+{
+    out->words = 1;
+    return add_stage(
+        out, (hp__splitter){.run = hp__stage_words, .mark = HP__WORD_MARK},
+        err);
+}
+
+hp_status hp__splitters_whitespace(hp__splitters *out, hp_error *err)
+{
+    return add_characters(out, hp__unicode_is_space, HP__REMOVED, err);
 }
 
 /* ---- tokenizer.json ---- */
@@ -149,7 +179,65 @@ static hp_status read_whitespace_split(hp__splitters *out, const hp__node *node,
                                        hp_error *err)
 {
     (void)node;
-    return add_characters(out, hp__unicode_is_space, HP__REMOVED, err);
+    return hp__splitters_whitespace(out, err);
+}
+
+/* \w+|[^\w\s]+ */
+static hp_status read_whitespace(hp__splitters *out, const hp__node *node,
+                                 hp_error *err)
+{
+    (void)node;
+    hp_status st = hp__splitters_whitespace(out, err);
+    return st ? st
+              : add_characters(out, hp__unicode_is_alphabetic, HP__CONTIGUOUS,
+                               err);
+}
+
+static hp_status read_delimiter(hp__splitters *out, const hp__node *node,
+                                hp_error *err)
+{
+    const char *text = NULL;
+    hp__splitter stage = {.behavior = HP__REMOVED};
+    hp_status st = hp__node_get_string(&text, node, "delimiter", err);
+    out->whole = 1;
+    return st ? st : add_regex(out, text, 1, stage, err);
+}
+
+/* "add_prefix_space" is what older files say in place of "prepend_scheme". */
+static hp_status read_metaspace(hp__splitters *out, const hp__node *node,
+                                hp_error *err)
+{
+    static const char *const schemes[] = {
+        [HP__PREPEND_ALWAYS] = "always",
+        [HP__PREPEND_FIRST] = "first",
+        [HP__PREPEND_NEVER] = "never",
+    };
+    const char *mark = HP__WORD_MARK, *scheme = NULL;
+    int prefix = 1, cut = 1;
+    size_t i = 0, end = 0;
+    hp_status st = hp__node_get_string(&mark, node, "replacement", err);
+    if (!st)
+        st = hp__node_find_bool(&prefix, node, "add_prefix_space", err);
+    if (!st)
+        st = hp__node_find_bool(&cut, node, "split", err);
+    if (!st)
+        st = hp__node_find_string(&scheme, node, "prepend_scheme", err);
+    if (st)
+        return st;
+    if (!*mark || (hp__utf8_next(mark, &end), mark[end]))
+        return hp_fail(err, HP_FORMAT,
+                       "pre-tokenizer Metaspace: 'replacement' is not one "
+                       "character");
+    if (!scheme)
+        scheme = schemes[prefix ? HP__PREPEND_ALWAYS : HP__PREPEND_NEVER];
+    while (i <= HP__PREPEND_NEVER && strcmp(scheme, schemes[i]) != 0)
+        i++;
+    if (i > HP__PREPEND_NEVER)
+        return hp_fail(err, HP_UNSUPPORTED,
+                       "pre-tokenizer Metaspace: prepend_scheme '%.40s' is "
+                       "not supported",
+                       scheme);
+    return hp__splitters_metaspace(out, mark, (hp__prepending)i, cut, err);
 }
 
 static hp_status read_sequence(hp__splitters *out, const hp__node *node,
@@ -177,6 +265,9 @@ static const struct {
     {"Digits", read_digits},
     {"Punctuation", read_punctuation},
     {"WhitespaceSplit", read_whitespace_split},
+    {"Whitespace", read_whitespace},
+    {"CharDelimiterSplit", read_delimiter},
+    {"Metaspace", read_metaspace},
 };
 
 hp_status hp__splitters_read(hp__splitters *out, const hp__node *node,

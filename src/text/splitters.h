@@ -1,6 +1,7 @@
 #ifndef HEADPRUNE_TEXT_SPLITTERS_H
 #define HEADPRUNE_TEXT_SPLITTERS_H
 
+#include "base/arena.h"
 #include "base/buffer.h"
 #include "headprune/error.h"
 #include "io/json.h"
@@ -25,6 +26,13 @@ typedef enum hp__behavior {
     HP__CONTIGUOUS
 } hp__behavior;
 
+/* Whether a mark is put in front: of every piece, of the text, of nothing. */
+typedef enum hp__prepending {
+    HP__PREPEND_ALWAYS,
+    HP__PREPEND_FIRST,
+    HP__PREPEND_NEVER
+} hp__prepending;
+
 typedef struct hp__split hp__split;
 
 typedef struct hp__splitter {
@@ -33,13 +41,19 @@ typedef struct hp__splitter {
     hp__regex *regex;    /* matches are the delimiters, or */
     int (*is)(uint32_t); /* characters */
     hp__behavior behavior;
-    int invert; /* what lies between is the delimiter */
+    int invert;       /* what lies between is the delimiter */
+    const char *mark; /* stands for a space */
+    hp__prepending prepending;
 } hp__splitter;
 
 typedef struct hp__splitters {
     hp__splitter items[HP__SPLITTERS_MOST];
     size_t n;
+    hp__arena *arena; /* set by the owner; texts are copied into it */
     int whole; /* text cannot be cut before a space and go through in pieces */
+    int tight; /* the same unless white space stays as it is before */
+    int marks; /* spaces become HP__WORD_MARK without a cut */
+    int words; /* the last stage cuts at HP__WORD_MARK */
     int bytes; /* bytes are written as characters (ByteLevel) */
 } hp__splitters;
 
@@ -50,7 +64,8 @@ struct hp__split {
     hp__buffer scratch[HP__SPLITTERS_MOST];
     hp_status (*word)(void *to, const char *text, size_t len, hp_error *err);
     void *to;
-    int stop; /* set by word(): no more is wanted */
+    int at_start; /* the piece at work begins the text; set by the caller */
+    int stop;     /* set by word(): no more is wanted */
 };
 
 /* `node` may be NULL or null: no stage. HP_UNSUPPORTED names the component. */
@@ -62,6 +77,16 @@ hp_status hp__splitters_byte_level(hp__splitters *out, int add_prefix_space,
                                    int use_regex, hp_error *err);
 HP_CHECKED
 hp_status hp__splitters_bert(hp__splitters *out, hp_error *err);
+/* Marks for spaces, and cuts in front of every mark if `cut`. */
+HP_CHECKED
+hp_status hp__splitters_metaspace(hp__splitters *out, const char *mark,
+                                  hp__prepending prepending, int cut,
+                                  hp_error *err);
+/* Cuts where a HP__WORD_MARK follows something else. */
+HP_CHECKED
+hp_status hp__splitters_words(hp__splitters *out, hp_error *err);
+HP_CHECKED
+hp_status hp__splitters_whitespace(hp__splitters *out, hp_error *err);
 void hp__splitters_clear(hp__splitters *s);
 
 /* Sends a piece of checked UTF-8 through the stages from `stage` on. */

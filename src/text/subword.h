@@ -4,6 +4,7 @@
 #include "base/arena.h"
 #include "base/buffer.h"
 #include "headprune/error.h"
+#include "text/trie.h"
 #include "text/vocab.h"
 
 #include <stddef.h>
@@ -28,16 +29,25 @@ typedef struct hp__subword {
                         hp_error *err);
     const hp__vocab *vocab;
     int32_t unk; /* -1: there is none */
+    int byte_fallback;
+    int32_t bytes[256]; /* tokens <0x00> .. <0xFF>; -1: missing */
     /* BPE */
     struct hp__merge *merges;
     size_t merge_mask;
-    int fuse_unk, ignore_merges, byte_fallback;
+    int fuse_unk, ignore_merges;
+    int crosses_words; /* a merge joins over the beginning of a word */
+    /* Unigram */
+    hp__trie trie;
+    const double *scores; /* by id */
+    double unk_score;
     /* WordPiece */
     const char *prefix;
     size_t prefix_len;
     uint32_t most_characters;
 } hp__subword;
 
+/* Fills m->bytes. */
+void hp__subword_bytes(hp__subword *m);
 void hp__word_clear(hp__word *w);
 
 /* The two parts of a merge, as text, with its rank; `where` says which merge
@@ -62,5 +72,13 @@ hp_status hp__merge_parse(hp__merge_text *out, const char *text, size_t len,
 
 void hp__wordpiece_init(hp__subword *m, const hp__vocab *v, const char *prefix,
                         uint32_t most_characters, int32_t unk);
+
+/* `scores` by id; borrowed. */
+HP_CHECKED
+hp_status hp__unigram_init(hp__subword *m, hp__arena *a, const hp__vocab *v,
+                           const double *scores, int32_t unk, hp_error *err);
+
+/* Words are tokens, or unknown. */
+void hp__wordlevel_init(hp__subword *m, const hp__vocab *v, int32_t unk);
 
 #endif

@@ -27,6 +27,26 @@ static void add_bytes(hp__buffer *out, const hp__token *token)
     }
 }
 
+/* Marks as the spaces they stand for, and a byte as it is. */
+static void add_text(hp__buffer *out, const hp__decoding *how,
+                     const hp__token *token)
+{
+    size_t n = how->mark ? strlen(how->mark) : 0;
+    int byte =
+        how->byte_fallback ? hp__byte_token(token->text, token->len) : -1;
+    char c = (char)byte;
+    if (byte >= 0) {
+        hp__buffer_add(out, &c, 1);
+        return;
+    }
+    for (size_t at = 0; at < token->len;) {
+        int mark = n && token->len - at >= n &&
+                   memcmp(token->text + at, how->mark, n) == 0;
+        hp__buffer_add(out, mark ? " " : token->text + at, 1);
+        at += mark ? n : 1;
+    }
+}
+
 hp_status hp_tokenizer_token(char **out, const hp_tokenizer *t, int32_t id,
                              hp_error *err)
 {
@@ -34,10 +54,13 @@ hp_status hp_tokenizer_token(char **out, const hp_tokenizer *t, int32_t id,
     const hp__token *token = hp__vocab_find_id(&t->vocab, id);
     *out = NULL;
     hp__buffer_text(&b, "");
-    if (token && t->splitters.bytes && !is_added(&t->raw, id) &&
-        !is_added(&t->normal, id))
-        add_bytes(&b, token);
-    else if (token)
+    if (!token)
+        return hp__buffer_take(out, NULL, &b, err);
+    if (is_added(&t->raw, id) || is_added(&t->normal, id))
         hp__buffer_add(&b, token->text, token->len);
+    else if (t->splitters.bytes)
+        add_bytes(&b, token);
+    else
+        add_text(&b, &t->decoding, token);
     return hp__buffer_take(out, NULL, &b, err);
 }

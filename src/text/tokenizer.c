@@ -1,6 +1,7 @@
 /* Which files make the tokenizer of a path. */
 #include "text/tokenizer.h"
 #include "io/file.h"
+#include "text/characters.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -12,11 +13,12 @@
 static hp_status open_json(hp_tokenizer *t, const char *path, uint32_t vocab,
                            hp_error *err)
 {
-    hp__json *json = NULL;
-    hp_status st = hp__json_open(&json, path, JSON_MOST, err);
+    char *text = NULL;
+    size_t len = 0;
+    hp_status st = hp__file_slurp(&text, &len, path, JSON_MOST, err);
     if (!st)
-        st = hp__tokenizer_read_json(t, hp__json_root(json), vocab, err);
-    hp__json_free(json);
+        st = hp__tokenizer_read_json(t, text, len, vocab, err);
+    free(text);
     return st ? hp_fail_file(err, st, path) : HP_OK;
 }
 
@@ -117,15 +119,47 @@ static hp_status open_path(hp_tokenizer *t, const char *path, uint32_t vocab,
     return st ? hp_fail_file(err, st, path) : HP_OK;
 }
 
-static hp_status finish(hp_tokenizer **out, hp_tokenizer *t, hp_status st)
+/* Whether text can go through in pieces cut before a space that follows
+ * something else. */
+static int can_be_cut(const hp_tokenizer *t)
 {
+    const hp__normalizers *n = &t->normalizers;
+    const hp__splitters *p = &t->splitters;
+    if (n->whole || p->whole || (n->loose && (p->tight || p->words)))
+        return 0;
+    return p->words ? n->marks || p->marks : p->n && !n->marks && !p->marks;
+}
+
+/* Where no merge joins words, they can be merged one by one. */
+static hp_status cut_words(hp_tokenizer *t, hp_error *err)
+{
+    const hp__subword *m = &t->subword;
+    int apart =
+        m->merges && !m->crosses_words && !m->ignore_merges &&
+        hp__vocab_find(&t->vocab, HP__WORD_MARK, sizeof HP__WORD_MARK - 1) >= 0;
+    return apart ? hp__splitters_words(&t->splitters, err) : HP_OK;
+}
+
+static hp_status finish(hp_tokenizer **out, hp_tokenizer *t, hp_status st,
+                        hp_error *err)
+{
+    if (!st)
+        st = cut_words(t, err);
     if (st) {
         hp_tokenizer_free(t);
         return st;
     }
-    int cut = t->splitters.n && !t->splitters.whole;
-    t->chunk = cut ? CHUNK : 0;
+    t->chunk = can_be_cut(t) ? CHUNK : 0;
     *out = t;
+    return HP_OK;
+}
+
+static hp_status make(hp_tokenizer **out, hp_error *err)
+{
+    hp_status st = hp__new(out, 1, sizeof **out, err);
+    if (st)
+        return st;
+    (*out)->normalizers.arena = (*out)->splitters.arena = &(*out)->arena;
     return HP_OK;
 }
 
@@ -134,26 +168,19 @@ hp_status hp_tokenizer_open(hp_tokenizer **out, const char *path,
 {
     hp_tokenizer *t = NULL;
     *out = NULL;
-    hp_status st = hp__new(&t, 1, sizeof *t, err);
-    if (st)
-        return st;
-    return finish(out, t, open_path(t, path, vocab, err));
+    hp_status st = make(&t, err);
+    return st ? st : finish(out, t, open_path(t, path, vocab, err), err);
 }
 
 hp_status hp__tokenizer_parse(hp_tokenizer **out, const char *json, size_t len,
                               uint32_t vocab, hp_error *err)
 {
     hp_tokenizer *t = NULL;
-    hp__json *j = NULL;
     *out = NULL;
-    hp_status st = hp__new(&t, 1, sizeof *t, err);
-    if (st)
-        return st;
-    st = hp__json_parse(&j, json, len, err);
-    if (!st)
-        st = hp__tokenizer_read_json(t, hp__json_root(j), vocab, err);
-    hp__json_free(j);
-    return finish(out, t, st);
+    hp_status st = make(&t, err);
+    return st ? st
+              : finish(out, t,
+                       hp__tokenizer_read_json(t, json, len, vocab, err), err);
 }
 
 const hp_special *hp_tokenizer_special(const hp_tokenizer *t)
@@ -165,6 +192,7 @@ void hp_tokenizer_free(hp_tokenizer *t)
 {
     if (!t)
         return;
+    hp__normalizers_clear(&t->normalizers);
     hp__splitters_clear(&t->splitters);
     hp__arena_clear(&t->arena);
     free(t);

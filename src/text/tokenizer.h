@@ -5,6 +5,7 @@
 #include "base/buffer.h"
 #include "headprune/text.h"
 #include "io/json.h"
+#include "io/json_parts.h"
 #include "text/added.h"
 #include "text/decoding.h"
 #include "text/normalizers.h"
@@ -45,9 +46,9 @@ hp_status hp__text_check(const char *text, size_t len, hp_error *err);
 HP_CHECKED
 hp_status hp__tokenizer_parse(hp_tokenizer **out, const char *json, size_t len,
                               uint32_t vocab, hp_error *err);
-/* Fill a tokenizer from a tokenizer.json. */
+/* Fill a tokenizer from the text of a tokenizer.json. */
 HP_CHECKED
-hp_status hp__tokenizer_read_json(hp_tokenizer *t, const hp__node *root,
+hp_status hp__tokenizer_read_json(hp_tokenizer *t, const char *text, size_t len,
                                   uint32_t vocab, hp_error *err);
 /* The same from vocab.json and merges.txt, and from vocab.txt; `config` is the
  * root of tokenizer_config.json or NULL. */
@@ -60,9 +61,20 @@ hp_status hp__tokenizer_read_wordpiece(hp_tokenizer *t, const char *path,
                                        const hp__node *config, uint32_t vocab,
                                        hp_error *err);
 
+/* model.vocab and model.merges, which are too large for a tree. */
+typedef struct hp__tokenizer_parts {
+    hp__json_part items[2];
+} hp__tokenizer_parts;
+/* The "model", with room for `n_added` tokens in the vocabulary; its limit is
+ * set. */
+HP_CHECKED
+hp_status hp__tokenizer_read_model(hp_tokenizer *t, const hp__node *model,
+                                   const hp__tokenizer_parts *parts,
+                                   size_t n_added, hp_error *err);
+
 /* Steps they share. A "vocab" object into t->vocab, with room for `more`. */
 HP_CHECKED
-hp_status hp__tokenizer_read_vocab(hp_tokenizer *t, const hp__node *object,
+hp_status hp__tokenizer_read_vocab(hp_tokenizer *t, const hp__json_part *object,
                                    size_t more, uint32_t limit, hp_error *err);
 /* Sorts added tokens into those for raw and those for normalised text, and
  * takes note of the special ones. */

@@ -63,6 +63,21 @@ static hp_status fail_line(size_t number, hp_status st, const hp_error *why,
 
 /* ---- vocab.json and merges.txt ---- */
 
+static hp_status open_vocab(hp_tokenizer *t, const char *path, uint32_t vocab,
+                            hp_error *err)
+{
+    char *text = NULL;
+    size_t len = 0;
+    hp__json_part object = {.object = NULL};
+    hp_status st = hp__file_slurp(&text, &len, path, FILE_MOST, err);
+    if (!st)
+        st = hp__json_whole(&object, text, len, err);
+    if (!st)
+        st = hp__tokenizer_read_vocab(t, &object, 0, vocab, err);
+    free(text);
+    return st ? hp_fail_file(err, st, path) : HP_OK;
+}
+
 static hp_status read_merges(hp_tokenizer *t, lines *l, hp_error *err)
 {
     hp_error why = {0};
@@ -158,7 +173,6 @@ hp_status hp__tokenizer_read_bpe(hp_tokenizer *t, const char *folder,
 {
     static const char *const specials[] = {
         "<|endoftext|>", "<s>", "</s>", "<pad>", "<unk>", "<mask>", NULL};
-    hp__json *json = NULL;
     const char *path = NULL;
     int prefix = 0;
     hp_status st = check_class(config, err);
@@ -167,13 +181,10 @@ hp_status hp__tokenizer_read_bpe(hp_tokenizer *t, const char *folder,
     if (!st)
         st = hp__arena_printf(&path, &t->arena, err, "%svocab.json", folder);
     if (!st)
-        st = hp__json_open(&json, path, FILE_MOST, err);
-    if (!st)
-        st = hp__tokenizer_read_vocab(t, hp__json_root(json), 0, vocab, err);
-    hp__json_free(json);
+        st = open_vocab(t, path, vocab, err);
     if (st)
-        return path ? hp_fail_file(err, st, path) : st;
-    t->decoding = (hp__decoding){.bytes = 1, .prefix = ""};
+        return st;
+    hp__decoding_bytes(&t->decoding);
     st = open_merges(t, folder, err);
     if (!st)
         st = hp__splitters_byte_level(&t->splitters, prefix, 1, err);
@@ -250,7 +261,7 @@ hp_status hp__tokenizer_read_wordpiece(hp_tokenizer *t, const char *path,
     if (st)
         return hp_fail_file(err, st, path);
     hp__wordpiece_init(&t->subword, &t->vocab, "##", 100, unk);
-    t->decoding = (hp__decoding){.prefix = "##", .cleanup = 1};
+    hp__decoding_words(&t->decoding, "##", 1);
     st = read_cleaning(t, config, err);
     if (!st)
         st = hp__splitters_bert(&t->splitters, err);

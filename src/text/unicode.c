@@ -5,6 +5,7 @@
  */
 #include "text/unicode.h"
 #include "base/arena.h"
+#include "text/characters.h"
 
 #include <stdlib.h>
 #include <utf8proc.h>
@@ -113,6 +114,15 @@ int hp__unicode_is_mark(uint32_t c)
     return category(c) == UTF8PROC_CATEGORY_MN && c != 0x111c9 && !is_later(c);
 }
 
+int hp__unicode_is_combining(uint32_t c)
+{
+    if (c < 0x300)
+        return 0;
+    utf8proc_category_t k = category(c);
+    return k == UTF8PROC_CATEGORY_MN || k == UTF8PROC_CATEGORY_MC ||
+           k == UTF8PROC_CATEGORY_ME;
+}
+
 int hp__unicode_is_other(uint32_t c)
 {
     if (c < 0x80)
@@ -150,6 +160,48 @@ int hp__unicode_is_word(uint32_t c)
     utf8proc_category_t k = category(c);
     return (k >= UTF8PROC_CATEGORY_LU && k <= UTF8PROC_CATEGORY_NL) ||
            k == UTF8PROC_CATEGORY_PC;
+}
+
+int hp__unicode_is_alphabetic(uint32_t c)
+{
+    static const span others[] = {{0x200c, 0x200d},
+                                  {0x24b6, 0x24e9},
+                                  {0x1f130, 0x1f149},
+                                  {0x1f150, 0x1f169},
+                                  {0x1f170, 0x1f189}};
+    if (c < 0x80)
+        return c == '_' || (c >= '0' && c <= '9') ||
+               ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
+    return hp__unicode_is_word(c) ||
+           is_within(others, sizeof others / sizeof others[0], c);
+}
+
+static int are_apart(uint32_t c, uint32_t d, utf8proc_int32_t *state)
+{
+    return utf8proc_grapheme_break_stateful((utf8proc_int32_t)c,
+                                            (utf8proc_int32_t)d, state);
+}
+
+size_t hp__unicode_cluster(const char *s, size_t len)
+{
+    utf8proc_int32_t state = 0;
+    size_t end = 0;
+    uint32_t c = hp__utf8_next(s, &end);
+    while (end < len) {
+        size_t next = end;
+        uint32_t d = hp__utf8_next(s, &next);
+        if (are_apart(c, d, &state))
+            break;
+        c = d;
+        end = next;
+    }
+    return end;
+}
+
+int hp__unicode_takes_space(uint32_t before)
+{
+    utf8proc_int32_t state = 0;
+    return !are_apart(before, ' ', &state);
 }
 
 size_t hp__unicode_lower(uint32_t out[2], uint32_t c)

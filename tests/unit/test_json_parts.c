@@ -73,7 +73,8 @@ static void parts_are_checked_too(void **state)
 {
     (void)state;
     static const char *const rows[][2] = {
-        {"{\"model\":{\"vocab\":{\"a\":01}}}", "line 1, column 24: invalid number"},
+        {"{\"model\":{\"vocab\":{\"a\":01}}}",
+         "line 1, column 24: invalid number"},
         {"{\"model\":{\"vocab\":{\"a\":}}}", "expected a value"},
         {"{\"model\":{\"vocab\":{\"a\":1}", "found the end"},
         {"{\"model\":{\"vocab\":{\"\\u0000\":1}}}", "\\u0000"},

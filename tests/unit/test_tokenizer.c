@@ -122,6 +122,24 @@ static void bert_cased_is_exact(void **state)
     check_golden(GOLDEN "bert-cased", "");
 }
 
+static void llama2_is_exact(void **state)
+{
+    (void)state;
+    check_golden(GOLDEN "llama2", "");
+}
+
+static void t5_is_exact(void **state)
+{
+    (void)state;
+    check_golden(GOLDEN "t5", "");
+}
+
+static void t5_precompiled_is_exact(void **state)
+{
+    (void)state;
+    check_golden(GOLDEN "t5-precompiled", "");
+}
+
 /* ---- pieces ---- */
 
 /* All texts of the golden cases, special tokens and odd spaces among them,
@@ -275,6 +293,9 @@ int main(void)
         cmocka_unit_test(bert_uncased_is_exact),
         cmocka_unit_test(bert_uncased_is_exact_from_vocab),
         cmocka_unit_test(bert_cased_is_exact),
+        cmocka_unit_test(llama2_is_exact),
+        cmocka_unit_test(t5_is_exact),
+        cmocka_unit_test(t5_precompiled_is_exact),
         cmocka_unit_test(ids_do_not_depend_on_where_the_text_is_cut),
         cmocka_unit_test(a_bound_of_ids_keeps_the_first_ones),
         cmocka_unit_test(byte_level_tokens_are_the_bytes_of_the_text),
