@@ -30,7 +30,8 @@ enum {
     HP_SEE_ENTROPY = 1, /* row_entropy */
     HP_SEE_HIDDEN = 2,  /* hidden, after the last layer and the final norm */
     HP_SEE_LOGITS = 4,  /* logits; HP_INVALID for a model without an output */
-    HP_SEE_PROBS = 8    /* probs */
+    HP_SEE_PROBS = 8,   /* probs */
+    HP_SEE_OUTPUT = 16  /* hp_observer.outputs */
 };
 
 /* One observation. Pointers live for one call; fields that were not asked for
@@ -50,6 +51,18 @@ typedef struct hp_seen {
     const float *logits; /* [n_query, vocab] */
 } hp_seen;
 
+/* The outputs of all heads of a block over whole sequences: what its output
+ * projection reads. Pointers live for one call. */
+typedef struct hp_seen_outputs {
+    size_t variant;
+    const hp_block *block;
+    uint32_t first_sequence, n_sequences; /* numbers in hp_sequences */
+    size_t rows, n;      /* query positions; n_heads * head_dim */
+    const float *z;      /* [rows, n] head by head */
+    size_t width;        /* D */
+    const float *stream; /* [rows, D] hidden states the block adds to */
+} hp_seen_outputs;
+
 /*
  * For every variant, `see` is called once for every sequence and head
  * (entropy), for runs of query rows of every sequence and head (probs), and
@@ -63,18 +76,45 @@ typedef struct hp_observer {
     unsigned wants; /* HP_SEE_* */
     void (*see)(void *payload, const hp_seen *seen);
     void *payload;
+    /*
+     * HP_SEE_OUTPUT: called from the thread that called hp_run_sweep, for one
+     * block after the other and in it for runs of sequences in order; how they
+     * are cut depends on the sequences only. With a small budget the blocks
+     * come again for later sequences. A failure ends the sweep.
+     */
+    hp_status (*outputs)(void *payload, const hp_seen_outputs *seen,
+                         hp_error *err);
 } hp_observer;
+
+/* Weights of output projections that take the place of the model's own. */
+typedef struct hp_projection {
+    size_t variant;
+    const hp_block *block;
+    float *weight; /* [values of block->o.weight] as they are stored */
+    int given;     /* set to 1 when `weight` was filled */
+} hp_projection;
+
+typedef struct hp_projections {
+    /* NULL: the model's own everywhere. Asked from the thread that called
+     * hp_run_sweep for each variant that has a state of its own, after
+     * hp_observer.outputs has seen the block. Variants whose masks are equal up
+     * to a layer must be given equal weights up to it. */
+    hp_status (*get)(void *payload, hp_projection *p, hp_error *err);
+    void *payload;
+} hp_projections;
 
 typedef struct hp_run_options {
     const hp_backend *backend; /* required */
-    size_t budget;    /* bytes for hidden states of all variants; 0: 64 MiB; at
-                         least one piece of whole sequences is always held */
+    size_t budget;    /* bytes for hidden states of all variants, and for the
+                         outputs that an observer sees; 0: 64 MiB; at least one
+                         piece of whole sequences is always held */
     unsigned threads; /* 0: all that this process may use */
     /* [n_variants] masks of [heads of the model], 1: the head's output is taken
      * as zero; an entry may be NULL: nothing is masked. n_variants 0: one
      * variant without a mask. */
     const unsigned char *const *masks;
     size_t n_variants;
+    hp_projections projections;
     hp_progress progress; /* unit: tokens x layers, of all variants; layers that
                              variants share count once */
 } hp_run_options;

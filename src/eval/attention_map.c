@@ -245,7 +245,8 @@ static hp_status run(survey *s, const hp_model *m, const hp_sequences *q,
                      const hp_attention_options *o, hp_error *err)
 {
     hp_run_options run = o->run;
-    hp_observer observer = {HP_SEE_PROBS | HP_SEE_ENTROPY, see, s};
+    hp_observer observer = {
+        .wants = HP_SEE_PROBS | HP_SEE_ENTROPY, .see = see, .payload = s};
     s->outer = run.progress;
     run.progress = (hp_progress){step, s};
     hp_status st = hp_run_sweep(m, q, &run, &observer, err);

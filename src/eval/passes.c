@@ -199,7 +199,8 @@ static hp_status sweep(chunk *c, const hp_model *m, size_t lane,
                        hp_error *err)
 {
     const hp__targets *t = c->p->targets;
-    const hp_observer observer = {HP_SEE_HIDDEN, see, c};
+    const hp_observer observer = {
+        .wants = HP_SEE_HIDDEN, .see = see, .payload = c};
     hp_sequences s = {t->windows.ids + t->windows.start[c->first], c->start,
                       c->end - c->first};
     hp_run_options o = *c->p->run;

@@ -200,7 +200,7 @@ hp_status hp__attend(const hp__run *r, const hp__heads *heads, size_t item,
             return st;
         if (r->observer->wants & HP_SEE_PROBS)
             show_probs(r, &b, scratch, inverse, seen);
-        if (a->o.weight && !h.masked)
+        if (a->has_values && !h.masked)
             weigh_values(r, &h, &b, scratch->scores, inverse);
     }
     if (h.masked)

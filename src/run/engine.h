@@ -39,6 +39,8 @@ typedef struct hp__sizes {
     size_t length;     /* of the longest sequence */
     size_t batch_rows; /* of the largest batch */
     size_t qkv, ffn;   /* floats of a row in hp__scratch.wide */
+    size_t outputs;    /* floats of a row of hp__run.outputs; 0: none */
+    size_t projection; /* floats of the largest output projection */
 } hp__sizes;
 
 /* Keys and values of a sequence that is computed a few tokens at a time. */
@@ -47,6 +49,12 @@ typedef struct hp__cache {
     size_t room;  /* tokens that fit */
     size_t past;  /* tokens before those of this call */
 } hp__cache;
+
+/* The output projection of a block as a variant has it. */
+typedef struct hp__projected {
+    float *weight; /* [sizes.projection] */
+    int given;     /* 0: the model's own counts */
+} hp__projected;
 
 typedef struct hp__run {
     const hp_model *model;
@@ -62,13 +70,17 @@ typedef struct hp__run {
     hp__reader reader;
     hp__rotary rotary;
     hp__variants variants;
-    float *hidden;        /* [variants, batch_rows, D] */
-    float *layer_room;    /* weights of one layer, then of the output */
-    hp__scratch *scratch; /* [threads] */
+    float *hidden;  /* [variants, batch_rows, D] */
+    float *outputs; /* [variants, batch_rows, sizes.outputs] of the heads
+                       of one block; NULL: nobody looks */
+    hp__projected *projected; /* [variants, HP__MAX_BLOCKS]; NULL: none */
+    float *layer_room;        /* weights of one layer, then of the output */
+    hp__scratch *scratch;     /* [threads] */
     hp__layer_weights layer;
     uint32_t layer_index;
-    hp__extent extent; /* of the layer */
-    hp__cache *cache;  /* NULL: every sequence begins here */
+    size_t block_index; /* in the layer, where it is done part by part */
+    hp__extent extent;  /* of the last layer */
+    hp__cache *cache;   /* NULL: every sequence begins here */
     hp__outcome outcome;
     uint64_t done, total; /* tokens x layers */
 } hp__run;
@@ -100,6 +112,9 @@ void hp__map_apply(float *c, size_t ldc, const hp__run *r, const hp__map *map,
 /* Place of a share, and of part i of it, in the order of hp__outcome. */
 uint64_t hp__work_place(const hp__run *r, hp__share s, size_t i);
 
+/* [rows of the piece, heads * head_dim] of the block at r->block_index */
+hp__matrix hp__share_outputs(const hp__run *r, hp__share s);
+
 /* Token ids -> hidden states of a share. `reader` has one thread. */
 HP_CHECKED
 hp_status hp__embed(const hp__run *r, hp__share share, const hp__reader *reader,
@@ -110,6 +125,22 @@ void hp__forward(hp__run *r, hp__share share, hp__scratch *scratch);
  * norms, positions. qkv [rows of the piece, a->width] */
 void hp__query_key(const hp__run *r, const hp__attention *a, hp__share share,
                    float *qkv);
+/* The same part by part: the heads of a block, whose outputs are put aside
+ * where an observer sees them; what the block adds to the hidden states; the
+ * MLP. Failures go to the outcome. */
+void hp__forward_heads(hp__run *r, hp__share share, hp__scratch *scratch);
+void hp__forward_output(hp__run *r, hp__share share);
+void hp__forward_mlp(hp__run *r, hp__share share, hp__scratch *scratch);
+/* Shows the outputs of the heads of pieces, one after the other. */
+HP_CHECKED
+hp_status hp__outputs_show(const hp__run *r, const hp__piece *pieces, size_t n,
+                           hp_error *err);
+/* Asks for the output projections of block i of the layer. */
+HP_CHECKED
+hp_status hp__projections_get(const hp__run *r, size_t i, hp_error *err);
+/* That of block `a` in a variant. */
+hp__map hp__projection_of(const hp__run *r, const hp__attention *a,
+                          size_t variant);
 /* Attention of one head over one sequence: item i is head i % n_heads of
  * sequence i / n_heads of the share. */
 HP_CHECKED

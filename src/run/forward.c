@@ -201,11 +201,10 @@ static void remember(const hp__run *r, const hp__attention *a, const float *qkv,
         memcpy(to + i * n, qkv + i * a->width + queries, n * sizeof *to);
 }
 
-static hp_status run_attention(hp__run *r, const hp__attention *a,
-                               hp__share share, hp__scratch *scratch,
-                               hp_error *err)
+/* The outputs of a block's heads, side by side. */
+static hp__matrix run_heads(hp__run *r, const hp__attention *a, hp__share share,
+                            hp__scratch *scratch)
 {
-    const hp_block *b = a->block;
     hp__matrix x = hp__share_hidden(r, share);
     if (a->width) {
         hp__heads heads = {a, share, scratch->wide, scratch->wide, a->width};
@@ -215,13 +214,29 @@ static hp_status run_attention(hp__run *r, const hp__attention *a,
             remember(r, a, scratch->wide, x.rows);
         attend_all(r, &heads);
     }
-    if (!a->o.weight ||
+    const hp_block *b = a->block;
+    return (hp__matrix){scratch->wide, x.rows, (size_t)b->n_heads * b->head_dim,
+                        a->width};
+}
+
+static hp_status add_heads(const hp__run *r, const hp__attention *a,
+                           hp__share share, const hp__matrix *z, hp_error *err)
+{
+    hp__matrix x = hp__share_hidden(r, share);
+    hp__map o = hp__projection_of(r, a, share.variant);
+    if (!o.weight ||
         hp__outcome_stops(&r->outcome, hp__work_place(r, share, 0)))
         return HP_OK;
-    hp__matrix z = {scratch->wide, x.rows, (size_t)b->n_heads * b->head_dim,
-                    a->width};
-    part_output(r, &x, &a->o, &z, &a->norm);
-    return check_range(r, &x, "block", b->name, err);
+    part_output(r, &x, &o, z, &a->norm);
+    return check_range(r, &x, "block", a->block->name, err);
+}
+
+static hp_status run_attention(hp__run *r, const hp__attention *a,
+                               hp__share share, hp__scratch *scratch,
+                               hp_error *err)
+{
+    hp__matrix z = run_heads(r, a, share, scratch);
+    return add_heads(r, a, share, &z, err);
 }
 
 /* Rows of the feed-forward part: f(x U + b) D, or (f(x G) * x U) D. */
@@ -271,6 +286,35 @@ void hp__forward(hp__run *r, hp__share share, hp__scratch *scratch)
         st = run_attention(r, &r->layer.attention[i], share, scratch, &err);
     if (!st && r->layer.has_mlp && !hp__outcome_stops(&r->outcome, place))
         st = run_mlp(r, share, scratch, &err);
+    hp__outcome_add(&r->outcome, hp__work_place(r, share, UINT32_MAX), st,
+                    &err);
+}
+
+/* ---- part by part ---- */
+
+void hp__forward_heads(hp__run *r, hp__share share, hp__scratch *scratch)
+{
+    const hp__attention *a = &r->layer.attention[r->block_index];
+    hp__matrix z = run_heads(r, a, share, scratch);
+    hp__matrix out = hp__share_outputs(r, share);
+    for (size_t i = 0; i < z.rows; i++)
+        memcpy(out.at + i * out.ld, z.at + i * z.ld, z.n * sizeof *z.at);
+}
+
+void hp__forward_output(hp__run *r, hp__share share)
+{
+    hp_error err = {{0}, {0}, {0}};
+    const hp__attention *a = &r->layer.attention[r->block_index];
+    hp__matrix z = hp__share_outputs(r, share);
+    hp_status st = add_heads(r, a, share, &z, &err);
+    hp__outcome_add(&r->outcome, hp__work_place(r, share, UINT32_MAX), st,
+                    &err);
+}
+
+void hp__forward_mlp(hp__run *r, hp__share share, hp__scratch *scratch)
+{
+    hp_error err = {{0}, {0}, {0}};
+    hp_status st = r->layer.has_mlp ? run_mlp(r, share, scratch, &err) : HP_OK;
     hp__outcome_add(&r->outcome, hp__work_place(r, share, UINT32_MAX), st,
                     &err);
 }

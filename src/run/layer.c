@@ -113,6 +113,7 @@ static hp_status load_attention(hp__attention *out, float **at,
         st = hp__map_load(&out->qkv[i], at, r, &maps[i], err);
         out->width += out->qkv[i].n_out;
     }
+    out->has_values = extent != HP__TO_SOFTMAX;
     out->o = (hp__map){0};
     if (!st && extent == HP__WHOLE_LAYER)
         st = hp__map_load(&out->o, at, r, &b->o, err);
@@ -218,7 +219,8 @@ static hp_status check_norm(const hp_norm_weights *w, const hp__reader *r,
     return st ? st : check_tensor(w->bias, r, err);
 }
 
-static hp_status check_last_layer(const hp__reader *r, hp_error *err)
+static hp_status check_last_layer(const hp__reader *r, hp__extent extent,
+                                  hp_error *err)
 {
     const hp_model *m = r->model;
     const hp__layer *layer = &m->layers[m->spec.n_layers - 1];
@@ -226,7 +228,7 @@ static hp_status check_last_layer(const hp__reader *r, hp_error *err)
     const hp_mlp *mlp = &layer->mlp;
     const hp_linear *maps[5] = {&b->v, &b->o, &mlp->up, &mlp->gate, &mlp->down};
     hp_status st = check_norm(&mlp->norm, r, err);
-    for (size_t i = 0; i < 5 && !st; i++)
+    for (size_t i = extent == HP__TO_OUTPUT; i < 5 && !st; i++)
         st = check_map(maps[i], r, err);
     return st ? st : check_norm(&m->final_norm, r, err);
 }
@@ -254,8 +256,8 @@ hp_status hp__check_rest(const hp__reader *r, hp__extent last, int output,
         st = check_tensor(m->embedding.position, r, err);
     if (!st)
         st = check_tensor(m->embedding.type, r, err);
-    if (!st && last == HP__TO_SOFTMAX)
-        st = check_last_layer(r, err);
+    if (!st && last != HP__WHOLE_LAYER)
+        st = check_last_layer(r, last, err);
     if (!st && !output)
         st = check_output(r, err);
     return st;

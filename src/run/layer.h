@@ -24,8 +24,9 @@ typedef struct hp__attention {
     hp__norm q_norm, k_norm; /* kind HP_NORM_NONE: none */
     hp__map qkv[3]; /* [n_qkv]: one where the file has them side by side */
     size_t n_qkv;
-    hp__map o;
-    size_t width; /* of a row of queries, keys and values side by side */
+    int has_values; /* 1: outputs of heads can be computed */
+    hp__map o;      /* weight NULL: they go nowhere */
+    size_t width;   /* of a row of queries, keys and values side by side */
 } hp__attention;
 
 typedef struct hp__layer_weights {
@@ -39,7 +40,8 @@ typedef struct hp__layer_weights {
 /* How much of a layer is needed. */
 typedef enum hp__extent {
     HP__WHOLE_LAYER,
-    HP__TO_SOFTMAX /* of its last block: no values, no output, no MLP */
+    HP__TO_OUTPUT, /* of its last block: no output projection, no MLP */
+    HP__TO_SOFTMAX /* nor values */
 } hp__extent;
 
 /* Floats that the weights of the largest layer take. */

@@ -116,7 +116,8 @@ static void cut(hp__run *r)
 size_t hp__batch_size(const hp__run *r, size_t first)
 {
     size_t budget = r->options->budget ? r->options->budget : DEFAULT_BUDGET;
-    size_t most = budget / sizeof(float) / r->model->spec.width, rows = 0;
+    size_t row = r->model->spec.width + r->sizes.outputs;
+    size_t most = budget / sizeof(float) / row, rows = 0;
     most /= r->variants.n;
     size_t i = first;
     for (; i < r->n_pieces; i++) {
@@ -151,6 +152,11 @@ static void measure_rows(hp__run *r)
             ((size_t)b->n_heads + 2 * (size_t)b->n_kv_heads) * b->head_dim;
         if (qkv > r->sizes.qkv)
             r->sizes.qkv = qkv;
+        size_t outputs = (size_t)b->n_heads * b->head_dim;
+        if (r->observer->wants & HP_SEE_OUTPUT && outputs > r->sizes.outputs)
+            r->sizes.outputs = outputs;
+        if (b->o.weight && b->o.weight->n_elements > r->sizes.projection)
+            r->sizes.projection = (size_t)b->o.weight->n_elements;
     }
     r->sizes.ffn = (size_t)m->spec.ffn_width * (m->spec.gated ? 2 : 1);
 }
@@ -196,6 +202,23 @@ static hp_status get_scratch(const hp__run *r, hp__scratch *s, hp_error *err)
     return st;
 }
 
+static hp_status get_projections(hp__run *r, hp_error *err)
+{
+    size_t n = r->variants.n * HP__MAX_BLOCKS;
+    hp_status st = hp__new(&r->projected, n, sizeof *r->projected, err);
+    for (size_t i = 0; i < n && !st; i++)
+        st = hp__new(&r->projected[i].weight, r->sizes.projection,
+                     sizeof(float), err);
+    return st;
+}
+
+static void free_projections(hp__run *r)
+{
+    for (size_t i = 0; r->projected && i < r->variants.n * HP__MAX_BLOCKS; i++)
+        free(r->projected[i].weight);
+    free(r->projected);
+}
+
 static hp_status get_memory(hp__run *r, hp_error *err)
 {
     size_t rows;
@@ -204,6 +227,10 @@ static hp_status get_memory(hp__run *r, hp_error *err)
                        r->variants.n);
     hp_status st =
         hp__new(&r->hidden, rows, r->model->spec.width * sizeof(float), err);
+    if (!st && r->sizes.outputs)
+        st = hp__new(&r->outputs, rows, r->sizes.outputs * sizeof(float), err);
+    if (!st && r->options->projections.get)
+        st = get_projections(r, err);
     if (!st)
         st = get_layer_room(r, err);
     if (!st)
@@ -236,8 +263,8 @@ hp_status hp__run_prepare(hp__run *r, hp_error *err)
     if (st)
         return st;
     cut(r);
-    lay_out_batches(r);
     measure_rows(r);
+    lay_out_batches(r);
     r->total = (uint64_t)r->sequences->start[r->sequences->n] *
                hp__variants_layers(&r->variants, r->model->spec.n_layers);
     st = get_memory(r, err);
@@ -262,6 +289,8 @@ void hp__run_release(hp__run *r)
     hp__rotary_close(&r->rotary);
     free(r->scratch);
     free(r->layer_room);
+    free_projections(r);
+    free(r->outputs);
     free(r->hidden);
     hp__variants_close(&r->variants);
     free(r->pieces);

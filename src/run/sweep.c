@@ -78,6 +78,44 @@ static hp_status each_share(hp__run *r, void (*work)(hp__run *, hp__share),
     return hp__outcome_get(&r->outcome, err);
 }
 
+static void heads_share(hp__run *r, hp__share s)
+{
+    if (hp__variant_begin(&r->variants, s.variant) <= r->layer_index)
+        hp__forward_heads(r, s, &r->scratch[omp_get_thread_num()]);
+}
+
+static void output_share(hp__run *r, hp__share s)
+{
+    if (hp__variant_begin(&r->variants, s.variant) <= r->layer_index)
+        hp__forward_output(r, s);
+}
+
+static void mlp_share(hp__run *r, hp__share s)
+{
+    if (hp__variant_begin(&r->variants, s.variant) > r->layer_index)
+        return;
+    hp__forward_mlp(r, s, &r->scratch[omp_get_thread_num()]);
+    report(r, s.piece);
+}
+
+/* A layer whose heads are looked at before their outputs are added up. */
+static hp_status run_parts(hp__run *r, const hp__piece *pieces, size_t n,
+                           hp_error *err)
+{
+    hp_status st = HP_OK;
+    for (size_t i = 0; i < r->layer.n_blocks && !st; i++) {
+        r->block_index = i;
+        st = each_share(r, heads_share, pieces, n, err);
+        if (!st)
+            st = hp__outputs_show(r, pieces, n, err);
+        if (!st)
+            st = hp__projections_get(r, i, err);
+        if (!st)
+            st = each_share(r, output_share, pieces, n, err);
+    }
+    return st ? st : each_share(r, mlp_share, pieces, n, err);
+}
+
 static hp_status run_layer(hp__run *r, uint32_t i, const hp__piece *pieces,
                            size_t n, hp_error *err)
 {
@@ -88,6 +126,10 @@ static hp_status run_layer(hp__run *r, uint32_t i, const hp__piece *pieces,
         hp__layer_load(&r->layer, r->layer_room, &r->reader, i, extent, err);
     if (!st)
         st = each_share(r, part_share, pieces, n, err);
+    if (!st && r->outputs)
+        return run_parts(r, pieces, n, err);
+    for (size_t b = 0; b < r->layer.n_blocks && !st; b++)
+        st = hp__projections_get(r, b, err);
     return st ? st : each_share(r, forward_share, pieces, n, err);
 }
 
@@ -123,6 +165,14 @@ static hp_status run_all(hp__run *r, hp_error *err)
     return st;
 }
 
+/* How much of the last layer `wants` needs. */
+static hp__extent extent_of(unsigned wants)
+{
+    if (wants & (HP_SEE_HIDDEN | HP_SEE_LOGITS))
+        return HP__WHOLE_LAYER;
+    return wants & HP_SEE_OUTPUT ? HP__TO_OUTPUT : HP__TO_SOFTMAX;
+}
+
 hp_status hp_run_sweep(const hp_model *m, const hp_sequences *s,
                        const hp_run_options *o, const hp_observer *observer,
                        hp_error *err)
@@ -134,9 +184,7 @@ hp_status hp_run_sweep(const hp_model *m, const hp_sequences *s,
                  .sequences = s,
                  .options = o,
                  .observer = observer,
-                 .extent = observer->wants & (HP_SEE_HIDDEN | HP_SEE_LOGITS)
-                               ? HP__WHOLE_LAYER
-                               : HP__TO_SOFTMAX};
+                 .extent = extent_of(observer->wants)};
     st = hp__run_prepare(&r, err);
     if (!st)
         st = run_all(&r, err);

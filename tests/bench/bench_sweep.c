@@ -147,7 +147,8 @@ static double time_sweep(const hp_model *m, const hp_backend *b, seen_sum *sum)
     static size_t start[SEQUENCES + 1];
     bench_tokens(ids, start, SEQUENCES, LENGTH);
     hp_sequences s = {ids, start, SEQUENCES};
-    hp_observer observer = {HP_SEE_ENTROPY, see, sum};
+    hp_observer observer = {
+        .wants = HP_SEE_ENTROPY, .see = see, .payload = sum};
     hp_run_options o = {.backend = b, .progress = {step, sum}};
     hp_error err;
     double begin = bench_now();

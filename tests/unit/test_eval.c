@@ -316,7 +316,7 @@ static logits logits_of(bench *b, const windows *w, const unsigned char *mask)
 {
     logits l = {.w = w, .vocab = hp_model_spec(b->model)->vocab};
     l.at = calloc(w->start[N_WINDOWS] * l.vocab, sizeof *l.at);
-    hp_observer observer = {HP_SEE_LOGITS, see, &l};
+    hp_observer observer = {.wants = HP_SEE_LOGITS, .see = see, .payload = &l};
     hp_run_options o = {.backend = b->backend, .masks = &mask, .n_variants = 1};
     if (!l.at || hp_run_sweep(b->model, &w->sequences, &o, &observer, &b->err))
         fail_msg("%s", b->err.message);
@@ -495,7 +495,8 @@ static void add_hidden(void *payload, const hp_seen *seen)
 static void means_of(means *out, bench *b, const windows *w,
                      const unsigned char *mask)
 {
-    hp_observer observer = {HP_SEE_HIDDEN, add_hidden, out};
+    hp_observer observer = {
+        .wants = HP_SEE_HIDDEN, .see = add_hidden, .payload = out};
     hp_run_options o = {.backend = b->backend, .masks = &mask, .n_variants = 1};
     *out = (means){.width = hp_model_spec(b->model)->width};
     assert_true(out->width <= 64);

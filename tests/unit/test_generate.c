@@ -150,7 +150,8 @@ static whole forward(const bench *b, const int32_t *ids, size_t n,
     whole w = {NULL, hp_model_spec(b->model)->vocab};
     w.logits = calloc(n * w.vocab, sizeof *w.logits);
     assert_non_null(w.logits);
-    hp_observer observer = {HP_SEE_LOGITS, see_logits, &w};
+    hp_observer observer = {
+        .wants = HP_SEE_LOGITS, .see = see_logits, .payload = &w};
     hp_run_options o = {
         .backend = b->backend, .masks = &masked, .n_variants = 1};
     hp_error err;

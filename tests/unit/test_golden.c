@@ -234,7 +234,7 @@ static void see(void *payload, const hp_seen *seen)
 
 static void run(golden *g, unsigned wants, const unsigned char *masked)
 {
-    hp_observer observer = {wants, see, g};
+    hp_observer observer = {.wants = wants, .see = see, .payload = g};
     hp_run_options options = {
         .backend = g->backend, .masks = &masked, .n_variants = 1};
     hp_error err = {{0}, {0}, {0}};

@@ -157,7 +157,7 @@ static shown run_variant(bench *b, unsigned wants, const hp_run_options *like,
     s.logits = zeroed(s.rows * s.vocab, sizeof(float));
     hp_run_options o = like ? *like : (hp_run_options){0};
     o.backend = b->backend;
-    hp_observer observer = {wants, see, &s};
+    hp_observer observer = {.wants = wants, .see = see, .payload = &s};
     if (hp_run_sweep(b->model, &b->sequences, &o, &observer, &b->err))
         fail_msg("%s", b->err.message);
     return s;
@@ -458,7 +458,7 @@ static void ignore(void *payload, const hp_seen *seen)
 
 static hp_status try_run(bench *b, unsigned wants, const hp_run_options *o)
 {
-    hp_observer observer = {wants, ignore, NULL};
+    hp_observer observer = {.wants = wants, .see = ignore, .payload = NULL};
     return hp_run_sweep(b->model, &b->sequences, o, &observer, &b->err);
 }
 
