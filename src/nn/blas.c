@@ -7,6 +7,7 @@
 #include "nn/blas.h"
 #include "base/arena.h"
 #include "nn/cpu.h"
+#include "nn/dense.h"
 
 #include <cblas.h>
 #include <dlfcn.h>
@@ -23,6 +24,7 @@
 #define MOST_THREADS 64U
 
 typedef __typeof__(cblas_sgemm) sgemm_function;
+typedef __typeof__(cblas_dgemm) dgemm_function;
 typedef char *text_function(void);
 
 /* A saved environment variable. */
@@ -67,6 +69,16 @@ static void openblas_multiply(const hp__blas *b, const hp__product *p)
           p->b_rows_are_outputs ? CblasTrans : CblasNoTrans, (blasint)p->m,
           (blasint)p->n, (blasint)p->k, 1.0F, p->a, (blasint)p->lda, p->b,
           (blasint)p->ldb, p->add ? 1.0F : 0.0F, p->c, (blasint)p->ldc);
+}
+
+void hp__dense_multiply(const hp__blas *b, const hp__dense_product *p)
+{
+    dgemm_function *dgemm = (dgemm_function *)b->dgemm;
+    if (p->m && p->n && p->k)
+        dgemm(CblasRowMajor, p->a_turned ? CblasTrans : CblasNoTrans,
+              p->b_turned ? CblasTrans : CblasNoTrans, (blasint)p->m,
+              (blasint)p->n, (blasint)p->k, 1.0, p->a, (blasint)p->lda, p->b,
+              (blasint)p->ldb, p->add ? 1.0 : 0.0, p->c, (blasint)p->ldc);
 }
 
 /* dlsym gives an object pointer; POSIX promises that its bits are those of the
@@ -123,11 +135,17 @@ static hp_status find_symbols(hp__blas *out, hp_error *err)
 {
     text_function *corename, *config;
     if (!find_symbol(&out->sgemm, out->library, "cblas_sgemm") ||
+        !find_symbol(&out->dgemm, out->library, "cblas_dgemm") ||
         !find_symbol(&corename, out->library, "openblas_get_corename") ||
         !find_symbol(&config, out->library, "openblas_get_config"))
         return hp_fail(err, HP_UNSUPPORTED,
                        "libopenblas.so.0 is not OpenBLAS, or has no cblas "
                        "interface");
+    if (!find_symbol(&out->dpotrf, out->library, "dpotrf_") ||
+        !find_symbol(&out->dpotrs, out->library, "dpotrs_") ||
+        !find_symbol(&out->dpocon, out->library, "dpocon_"))
+        return hp_fail(err, HP_UNSUPPORTED,
+                       "libopenblas.so.0 was built without LAPACK");
     snprintf(out->core, sizeof out->core, "%s", corename());
     snprintf(out->config, sizeof out->config, "%s", config());
     return HP_OK;
