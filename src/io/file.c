@@ -93,8 +93,7 @@ static hp_status read_some(int fd, void *out, size_t room, size_t *n,
     return HP_OK;
 }
 
-/* Private to the user, and gone with its last descriptor. */
-static hp_status open_spool(int *out, hp_error *err)
+hp_status hp__file_spool(int *out, hp_error *err)
 {
     const char *folder = getenv("TMPDIR");
     char path[PATH_MAX];
@@ -144,7 +143,7 @@ hp_status hp__file_open_stdin(hp__file *out, hp_error *err)
         if (fd < 0)
             st = hp__fail_errno(err, errno, "open");
     } else {
-        st = open_spool(&fd, err);
+        st = hp__file_spool(&fd, err);
         if (!st)
             st = spool(fd, err);
         if (st && fd >= 0)

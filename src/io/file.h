@@ -34,6 +34,10 @@ hp_status hp__file_open(hp__file *out, const char *path, hp_error *err);
  * unlinked temporary file in TMPDIR. */
 HP_CHECKED
 hp_status hp__file_open_stdin(hp__file *out, hp_error *err);
+/* An empty file to read and write that is private to the user and gone with its
+ * descriptor, in TMPDIR. */
+HP_CHECKED
+hp_status hp__file_spool(int *fd, hp_error *err);
 HP_CHECKED
 hp_status hp__file_read(const hp__file *f, uint64_t from, void *out, uint64_t n,
                         hp_error *err);
