@@ -22,6 +22,7 @@
 #include "headprune/run.h"
 #include "headprune/score.h"
 #include "headprune/sequences.h"
+#include "headprune/stats.h"
 #include "headprune/sweep.h"
 #include "headprune/text.h"
 #include "headprune/version.h"

@@ -1,7 +1,7 @@
 #ifndef HEADPRUNE_SCORE_H
 #define HEADPRUNE_SCORE_H
 
-#include "headprune/run.h"
+#include "headprune/stats.h"
 
 /*
  * Scores: one number for every head. Definitions and sources of the methods
@@ -40,11 +40,21 @@ typedef struct hp_scores {
     const uint32_t *rank; /* [n_heads]; 0 is pruned first; ties in head order */
 } hp_scores;
 
+/* What an energy is a share of. */
+typedef enum hp_energy_share {
+    HP_ENERGY_OF_BLOCK,  /* the energy of the block's output */
+    HP_ENERGY_OF_STREAM, /* that of the residual stream the block adds to */
+    HP_ENERGY_ALONE      /* nothing: mean squared norms */
+} hp_energy_share;
+/* The unit of scores of that kind: "of block", "of stream", "energy". */
+const char *hp_energy_unit(hp_energy_share r);
+
 typedef struct hp_score_options {
     hp_run_options run;            /* backend only for methods that need data */
     const hp_sequences *sequences; /* NULL for methods that need none */
     const hp_calibration_info *calibration; /* copied; NULL: none */
     uint64_t seed;
+    hp_energy_share relative; /* of energy */
 } hp_score_options;
 
 /* Scores every head of the model. Errors as hp_run_sweep; a score that is not

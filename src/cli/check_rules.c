@@ -4,6 +4,7 @@
 #include "cli/signals.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static hp_limit limit_of(const cli *c, option_id id)
 {
@@ -139,6 +140,9 @@ static hp_status compute_scores(checking *k, cli *c, hp_error *err)
                                     "method '%s' is not known", was->method),
                             k->baseline->path);
     c->opt.value[OPT_SEED].number = was->seed;
+    for (hp_energy_share r = HP_ENERGY_OF_BLOCK; r <= HP_ENERGY_ALONE; r++)
+        if (!strcmp(was->unit, hp_energy_unit(r)))
+            c->opt.value[OPT_RELATIVE].number = r;
     return work_score(&k->w, c, err);
 }
 

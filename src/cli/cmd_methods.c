@@ -63,11 +63,11 @@ static void print_rows(output_form form)
 
 static void print_human(void)
 {
-    printf("%-12s%-8s%-10s%-18s%s\n", "method", "unit", "prunes", "needs",
+    printf("%-12s%-10s%-10s%-18s%s\n", "method", "unit", "prunes", "needs",
            "score");
     const hp_method *m;
     for (size_t i = 0; (m = hp_method_at(i)) != NULL; i++)
-        printf("%-12s%-8s%-10s%-18s%s\n", m->name, m->unit[0] ? m->unit : "-",
+        printf("%-12s%-10s%-10s%-18s%s\n", m->name, m->unit[0] ? m->unit : "-",
                end_of(m), needs_of(m), m->summary);
 }
 

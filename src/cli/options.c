@@ -150,6 +150,10 @@ const option_row option_rows[] = {
         NUMBER("seed", "S", 0, UINT64_MAX, TAKES_SWEPT | TAKES_GENERATE,
                "seed of the method random, of sweep the first one, "
                "and of what generate draws (default 0)"),
+    [OPT_RELATIVE] =
+        CHOICE("relative", "WHAT", "block|stream|none", TAKES_SWEPT,
+               "what an energy is a share of: its block's output (block, the "
+               "default), the residual stream, or nothing"),
     [OPT_CONFIG] = TEXT("config", 0, "FILE", TAKES_MODEL,
                         "config.json, when it is not beside the model"),
     [OPT_AS] = TEXT("as", 0, "TYPE", TAKES_MODEL,

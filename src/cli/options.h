@@ -95,6 +95,7 @@ typedef enum option_id {
     OPT_TOP_P,
     OPT_IGNORE_EOS,
     OPT_SEED,
+    OPT_RELATIVE,
     OPT_CONFIG,
     OPT_AS,
     OPT_TOKENIZER,

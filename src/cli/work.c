@@ -205,6 +205,7 @@ hp_status work_score_with(hp_scores **out, const work *w, cli *c,
                           const hp_method *method, uint64_t seed, hp_error *err)
 {
     hp_score_options o = {.run = work_run_options(w, c), .seed = seed};
+    o.relative = (hp_energy_share)c->opt.value[OPT_RELATIVE].number;
     if (w->calibration && method->needs_data) {
         o.sequences = hp_calibration_sequences(w->calibration);
         o.calibration = hp_calibration_info_get(w->calibration);

@@ -10,7 +10,8 @@
 #include <string.h>
 
 static const hp__scorer *const table[] = {
-    &hp__scorer_entropy, &hp__scorer_magnitude, &hp__scorer_random, NULL};
+    &hp__scorer_entropy, &hp__scorer_magnitude, &hp__scorer_random,
+    &hp__scorer_energy, NULL};
 
 const hp_method *hp_method_at(size_t i)
 {
@@ -51,7 +52,7 @@ static void see(void *payload, const hp_seen *seen)
 static hp_status check_sequences(const hp__scorer *scorer,
                                  const hp_sequences *s, hp_error *err)
 {
-    if (!s || s->n == 0)
+    if (scorer->method.needs_data && (!s || s->n == 0))
         return hp_fail(err, HP_INVALID,
                        "method '%s' needs calibration sequences",
                        scorer->method.name);
@@ -63,14 +64,11 @@ static hp_status sweep(double *values, const hp_model *m,
                        hp_error *err)
 {
     const hp_sequences *seqs = o->sequences;
-    hp_status st = check_sequences(scorer, seqs, err);
-    if (st)
-        return st;
     slots s = {.scorer = scorer, .n_heads = hp_model_n_heads(m)};
     size_t n;
     if (!hp__mul(&n, seqs->n, s.n_heads))
         return hp_fail(err, HP_NOMEM, "out of memory (%zu sequences)", seqs->n);
-    st = hp__new(&s.at, n, sizeof *s.at, err);
+    hp_status st = hp__new(&s.at, n, sizeof *s.at, err);
     if (st)
         return st;
     const hp_observer observer = {
@@ -158,7 +156,7 @@ static hp_status describe(hp_scores *s, hp__arena *a, const hp_model *m,
                           hp_error *err)
 {
     s->method = scorer->method.name;
-    s->unit = scorer->method.unit;
+    s->unit = scorer->unit ? scorer->unit(o) : scorer->method.unit;
     s->prunes_highest = scorer->method.prunes_highest;
     s->has_seed = scorer->uses_seed;
     s->seed = scorer->uses_seed ? o->seed : 0;
@@ -166,7 +164,7 @@ static hp_status describe(hp_scores *s, hp__arena *a, const hp_model *m,
     hp_status st = hp__info_copy(&s->model, a, hp_model_info_get(m), err);
     if (!st)
         st = hp__heads_copy(&s->heads, a, hp_model_heads(m), s->n_heads, err);
-    if (!st && scorer->wants)
+    if (!st && scorer->method.needs_data)
         st = copy_calibration(s, a, o->calibration, err);
     return st;
 }
@@ -178,6 +176,8 @@ static hp_status fill(hp_scores *s, hp__arena *a, const hp_model *m,
     double *values = NULL;
     uint32_t *rank = NULL;
     hp_status st = describe(s, a, m, scorer, o, err);
+    if (!st)
+        st = check_sequences(scorer, o->sequences, err);
     if (!st)
         st = hp__arena_alloc(&values, a, s->n_heads, sizeof *values, err);
     if (!st)

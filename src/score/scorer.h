@@ -11,10 +11,12 @@
 typedef struct hp__scorer {
     hp_method method;
     int uses_seed;
+    /* The unit where options decide it; NULL: the method's. */
+    const char *(*unit)(const hp_score_options *o);
 
     /*
-     * With data: HP_SEE_* asked for, and what one observation adds to the slot
-     * of its (sequence, head). Slots of different sequences or heads are
+     * Attention alone: HP_SEE_* asked for, and what one observation adds to the
+     * slot of its (sequence, head). Slots of different sequences or heads are
      * filled by several threads at once and added in sequence order at the
      * end. A scorer never allocates.
      */
@@ -23,12 +25,13 @@ typedef struct hp__scorer {
     /* The score, of the sum of a head's slots. */
     double (*value)(double sum, const hp_sequences *s);
 
-    /* Without data: fills in values [heads of m]. */
+    /* Of weights alone, or of what it finds out itself with o->sequences (when
+     * the method needs data): fills in values [heads of m]. */
     hp_status (*weigh)(double *values, const hp_model *m,
                        const hp_score_options *o, hp_error *err);
 } hp__scorer;
 
 extern const hp__scorer hp__scorer_entropy, hp__scorer_magnitude,
-    hp__scorer_random;
+    hp__scorer_random, hp__scorer_energy;
 
 #endif
