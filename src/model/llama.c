@@ -47,8 +47,9 @@ static hp_status read_spec(hp_spec *out, const hp__node *config, hp_error *err)
         st = hp__config_grouped_heads(&s, config, err);
     if (!st && s.head_dim % 2)
         return hp_fail(err, HP_FORMAT,
-                       "key 'head_dim' is %u, rotary positions need an even "
-                       "number",
+                       "a head has %u dimensions ('head_dim', else "
+                       "'hidden_size' / 'num_attention_heads'), rotary "
+                       "positions need an even number",
                        (unsigned)s.head_dim);
     if (!st)
         st = hp__config_size(&s.ffn_width, config, "intermediate_size", err);
@@ -165,6 +166,19 @@ static hp_linear bind_map(hp__binder *b, const char *name, uint64_t n_in,
                 : hp__bind_matrix(b, name, HP__OUT_IN, n_in, n_out);
 }
 
+/* A bias that would be left out of the sums: another type's model. */
+static void refuse_bias(hp__binder *b, const char *name)
+{
+    const hp_tensor *t = hp__bind_find(b, name);
+    if (!t)
+        return;
+    hp_status st = hp_fail(b->err, HP_FORMAT,
+                           "tensor '%s' is there, but the output projection "
+                           "of this type of model has no bias",
+                           t->name);
+    b->status = hp_fail_file(b->err, st, hp_checkpoint_path(b->m->checkpoint));
+}
+
 static void bind_attention(hp__binder *b, hp_block *block, const details *d)
 {
     const hp_spec *s = &b->m->spec;
@@ -182,6 +196,8 @@ static void bind_attention(hp__binder *b, hp_block *block, const details *d)
         block->k_norm = hp__bind_rms(b, "self_attn.k_norm", dim);
     }
     block->o = bind_map(b, "self_attn.o_proj", owned, s->width, d->o_bias);
+    if (d->qkv_bias && !d->o_bias)
+        refuse_bias(b, "self_attn.o_proj.bias");
 }
 
 static void bind_layer(hp__binder *b, uint32_t i, details *d)

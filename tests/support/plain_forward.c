@@ -147,13 +147,59 @@ static double attend(double *z, double *centre, const projections *p,
     return h;
 }
 
+/* Angle by which pair i of `half` turns from one position to the next, by wave
+ * lengths as transformers' rope utilities have it. */
+static double frequency(const hp_rope *rope, size_t i, size_t half)
+{
+    double turn = 2.0 * acos(-1.0);
+    double f = exp(-log(rope->theta) * (double)i / (double)half);
+    double original = (double)rope->original_positions, length = turn / f;
+    if (rope->scaling == HP_ROPE_LINEAR)
+        return f / rope->factor;
+    if (rope->scaling == HP_ROPE_DEFAULT ||
+        length < original / rope->high_turns)
+        return f;
+    if (length > original / rope->low_turns)
+        return f / rope->factor;
+    double smooth = (original / length - rope->low_turns) /
+                    (rope->high_turns - rope->low_turns);
+    return (1.0 - smooth) * f / rope->factor + smooth * f;
+}
+
+static void turn_head(double *x, size_t dim, size_t position,
+                      const hp_rope *rope)
+{
+    for (size_t i = 0; i < dim / 2; i++) {
+        double angle = (double)position * frequency(rope, i, dim / 2);
+        double a = x[i], b = x[i + dim / 2];
+        x[i] = a * cos(angle) - b * sin(angle);
+        x[i + dim / 2] = b * cos(angle) + a * sin(angle);
+    }
+}
+
+/* Queries or keys [rows, heads, dim]: the norm of each head, then its turn. */
+static double *placed(const hp_model *m, const hp_norm_weights *n, double *x,
+                      size_t heads, const hp_sequences *s)
+{
+    size_t dim = m->spec.head_dim;
+    norm(m, n, x, s->start[s->n] * heads, 1);
+    for (size_t i = 0; i < s->n && m->spec.position == HP_POSITION_ROPE; i++)
+        for (size_t row = s->start[i]; row < s->start[i + 1]; row++)
+            for (size_t h = 0; h < heads; h++)
+                turn_head(x + (row * heads + h) * dim, dim, row - s->start[i],
+                          &m->spec.rope);
+    return x;
+}
+
 static double *attention(plain *out, const hp_model *m, const hp_block *b,
                          const hp_sequences *s, const double *in)
 {
     projections p = {.block = b,
                      .window = b->window,
-                     .q = apply(m, &b->q, in, out->rows),
-                     .k = apply(m, &b->k, in, out->rows),
+                     .q = placed(m, &b->q_norm, apply(m, &b->q, in, out->rows),
+                                 b->n_heads, s),
+                     .k = placed(m, &b->k_norm, apply(m, &b->k, in, out->rows),
+                                 b->n_kv_heads, s),
                      .v = apply(m, &b->v, in, out->rows)};
     size_t width = (size_t)b->n_heads * b->head_dim;
     double *z = numbers(out->rows * width);

@@ -5,7 +5,7 @@ hp_unit(golden)
 
 hp_unit(sweep)
 target_sources(test_sweep PRIVATE support/plain_forward.c)
-target_link_libraries(test_sweep PRIVATE fixture)
+target_link_libraries(test_sweep PRIVATE edit)
 
 hp_unit(generate)
-target_link_libraries(test_generate PRIVATE fixture)
+target_link_libraries(test_generate PRIVATE edit)

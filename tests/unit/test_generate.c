@@ -4,6 +4,7 @@
  * draw of a token against its definition.
  */
 #include "base/random_bits.h"
+#include "edit.h"
 #include "fixture.h"
 #include "headprune/generate.h"
 #include "run/sampling.h"
@@ -197,27 +198,52 @@ static void fill_ids(int32_t *ids, size_t n, size_t vocab)
 }
 
 /* Longer than the pieces that a prompt is cut into, and than a new cache. */
+enum { LENGTH = 600 };
+
+static void compare_with_whole_pass(bench *b)
+{
+    static const size_t steps[] = {1, 7, 256, 257, LENGTH};
+    int32_t ids[LENGTH];
+    const unsigned char masked[8] = {1, 0, 0, 1, 0, 0, 1, 0};
+    fill_ids(ids, LENGTH, hp_model_spec(b->model)->vocab);
+    for (int with = 0; with < 2; with++) {
+        const unsigned char *mask = with ? masked : NULL;
+        open_generator(b, 1, mask);
+        whole w = forward(b, ids, LENGTH, mask);
+        for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
+            compare_steps(b, ids, LENGTH, steps[i], &w);
+        free(w.logits);
+    }
+}
+
 static void cached_logits_are_those_of_the_whole_pass(void **state)
 {
     (void)state;
-    enum { LENGTH = 600 };
-    static const size_t steps[] = {1, 7, 256, 257, LENGTH};
-    int32_t ids[LENGTH];
-    unsigned char masked[8] = {1, 0, 0, 1, 0, 0, 1, 0};
     bench b;
     fixture f = FIXTURE_GPT2;
     f.positions = LENGTH;
     open_fixture(&b, f);
-    fill_ids(ids, LENGTH, f.vocab);
-    for (int with = 0; with < 2; with++) {
-        const unsigned char *mask = with ? masked : NULL;
-        open_generator(&b, 1, mask);
-        whole w = forward(&b, ids, LENGTH, mask);
-        for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
-            compare_steps(&b, ids, LENGTH, steps[i], &w);
-        free(w.logits);
-    }
+    compare_with_whole_pass(&b);
     close_bench(&b);
+}
+
+/* Positions that turn, groups, and windows that leave most of the cache out. */
+static void a_cache_of_turned_keys_is_the_whole_pass(void **state)
+{
+    (void)state;
+    static const char *const models[] = {"mistral", "qwen3", "llama-mqa"};
+    for (size_t i = 0; i < 3; i++) {
+        char path[64], *folder = fixture_folder();
+        bench b;
+        snprintf(path, sizeof path, "tests/golden/%s", models[i]);
+        edit_copy(folder, path);
+        edit_config(folder, "\"max_position_embeddings\": 28",
+                    "\"max_position_embeddings\": 600");
+        open_bench(&b, folder);
+        b.folder = folder;
+        compare_with_whole_pass(&b);
+        close_bench(&b);
+    }
 }
 
 static void a_mask_changes_the_text(void **state)
@@ -274,18 +300,18 @@ static void another_mask_is_as_opened_with_it(void **state)
 static void threads_do_not_change_a_bit(void **state)
 {
     (void)state;
-    enum { LENGTH = 300 };
-    int32_t ids[LENGTH];
+    enum { TOKENS = 300 };
+    int32_t ids[TOKENS];
     float first[40];
     bench b;
     fixture f = FIXTURE_GPT2;
-    f.positions = LENGTH;
+    f.positions = TOKENS;
     open_fixture(&b, f);
-    fill_ids(ids, LENGTH, f.vocab);
+    fill_ids(ids, TOKENS, f.vocab);
     for (unsigned threads = 1; threads <= 3; threads++) {
         const float *logits = NULL;
         open_generator(&b, threads, NULL);
-        for (size_t i = 0; i < LENGTH; i += 150)
+        for (size_t i = 0; i < TOKENS; i += 150)
             assert_int_equal(
                 hp_generator_feed(&logits, b.generator, ids + i, 150, &b.err),
                 HP_OK);
@@ -649,6 +675,7 @@ int main(void)
                                 NULL, NULL, names[i]};
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cached_logits_are_those_of_the_whole_pass),
+        cmocka_unit_test(a_cache_of_turned_keys_is_the_whole_pass),
         cmocka_unit_test(a_mask_changes_the_text),
         cmocka_unit_test(another_mask_is_as_opened_with_it),
         cmocka_unit_test(threads_do_not_change_a_bit),

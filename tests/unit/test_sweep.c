@@ -4,6 +4,7 @@
  * threads and memory, refusals that name their cause, progress and
  * cancellation.
  */
+#include "edit.h"
 #include "fixture.h"
 #include "headprune/run.h"
 #include "plain_forward.h"
@@ -37,12 +38,24 @@ typedef struct bench {
     hp_error err;
 } bench;
 
-static void open_model(bench *b)
+static void reopen(bench *b)
 {
     assert_int_equal(
         hp_checkpoint_open(&b->checkpoint, b->folder, NULL, &b->err), HP_OK);
     assert_int_equal(hp_model_open(&b->model, b->checkpoint, NULL, &b->err),
                      HP_OK);
+}
+
+static void fill_bench(bench *b)
+{
+    reopen(b);
+    size_t vocab = hp_model_spec(b->model)->vocab;
+    assert_int_equal(hp_backend_open(&b->backend, &b->err), HP_OK);
+    for (size_t i = 0; i < N_LONG; i++)
+        b->start[i + 1] = b->start[i] + lengths[i];
+    for (size_t i = 0; i < b->start[N_LONG]; i++)
+        b->ids[i] = (int32_t)((i * i + 7 * i) % vocab);
+    b->sequences = (hp_sequences){b->ids, b->start, N_LONG};
 }
 
 static void open_bench(bench *b, fixture f)
@@ -51,13 +64,20 @@ static void open_bench(bench *b, fixture f)
     f.positions = LENGTH;
     b->folder = fixture_folder();
     fixture_write(b->folder, &f);
-    open_model(b);
-    assert_int_equal(hp_backend_open(&b->backend, &b->err), HP_OK);
-    for (size_t i = 0; i < N_LONG; i++)
-        b->start[i + 1] = b->start[i] + lengths[i];
-    for (size_t i = 0; i < b->start[N_LONG]; i++)
-        b->ids[i] = (int32_t)((i * i + 7 * i) % f.vocab);
-    b->sequences = (hp_sequences){b->ids, b->start, N_LONG};
+    fill_bench(b);
+}
+
+/* A model of tests/golden without a table of positions, which takes as many as
+ * it is said to. */
+static void open_copy(bench *b, const char *golden, const char *positions)
+{
+    char path[64];
+    memset(b, 0, sizeof *b);
+    (void)snprintf(path, sizeof path, "tests/golden/%s", golden);
+    b->folder = fixture_folder();
+    edit_copy(b->folder, path);
+    edit_config(b->folder, positions, "\"max_position_embeddings\": 300");
+    fill_bench(b);
 }
 
 static void close_bench(bench *b)
@@ -339,6 +359,46 @@ static void a_gated_mlp_and_rms_norm_agree(void **state)
     close_bench(&b);
 }
 
+/* Models that turn queries and keys, four query heads in two layers, some with
+ * groups, biases, windows, norms of queries and keys. Their weights are large
+ * and the entropy of one row would feel the rounding of its scores: the scale
+ * is less than theirs. */
+static void rotary_models_agree(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *folder, *positions;
+    } models[] = {
+        {"llama-bias", "\"max_position_embeddings\": 28"},
+        {"llama-mqa", "\"max_position_embeddings\": 28"},
+        {"llama3-rope", "\"max_position_embeddings\": 48"},
+        {"mistral", "\"max_position_embeddings\": 28"},
+        {"qwen2", "\"max_position_embeddings\": 28"},
+        {"qwen3", "\"max_position_embeddings\": 28"},
+    };
+    for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
+        bench b;
+        open_copy(&b, models[i].folder, models[i].positions);
+        for (size_t j = 0; j < b.model->n_blocks; j++)
+            b.model->blocks[j].scale *= 0.25F;
+        agree_in_all(&b);
+        close_bench(&b);
+    }
+}
+
+static void linear_scaling_agrees(void **state)
+{
+    (void)state;
+    bench b;
+    open_copy(&b, "qwen2", "\"max_position_embeddings\": 28");
+    b.model->spec.rope.scaling = HP_ROPE_LINEAR;
+    b.model->spec.rope.factor = 3.0;
+    for (size_t i = 0; i < b.model->n_blocks; i++)
+        b.model->blocks[i].scale *= 0.25F;
+    agree(&b, HP_SEE_ENTROPY | HP_SEE_HIDDEN, NULL);
+    close_bench(&b);
+}
+
 static void masked_heads_give_nothing(void **state)
 {
     (void)state;
@@ -384,27 +444,35 @@ static void assert_same_bits(const shown *a, const shown *b)
                         a->rows * a->vocab * sizeof(float));
 }
 
-static void threads_and_budget_change_no_bit(void **state)
+static void assert_no_bit_changes(bench *b)
 {
-    (void)state;
     const unsigned seen = HP_SEE_ENTROPY | HP_SEE_PROBS | HP_SEE_HIDDEN;
     const hp_run_options others[] = {
         {.threads = 2},
         {.threads = 3, .budget = 1},
         {.threads = 1, .budget = (size_t)1100 * 32 * sizeof(float)},
         {.threads = 0, .budget = (size_t)1 << 30}};
-    bench b;
-    open_bench(&b, FIXTURE_BERT);
     const hp_run_options one = {.threads = 1};
     unsigned wants =
-        b.model->output.decoder.weight ? seen | HP_SEE_LOGITS : seen;
-    shown first = run(&b, wants, &one);
+        b->model->output.decoder.weight ? seen | HP_SEE_LOGITS : seen;
+    shown first = run(b, wants, &one);
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
-        shown s = run(&b, wants, &others[i]);
+        shown s = run(b, wants, &others[i]);
         assert_same_bits(&first, &s);
         release(&s);
     }
     release(&first);
+}
+
+static void threads_and_budget_change_no_bit(void **state)
+{
+    (void)state;
+    bench b;
+    open_bench(&b, FIXTURE_BERT);
+    assert_no_bit_changes(&b);
+    close_bench(&b);
+    open_copy(&b, "qwen3", "\"max_position_embeddings\": 28");
+    assert_no_bit_changes(&b);
     close_bench(&b);
 }
 
@@ -524,7 +592,7 @@ static void poke(bench *b, const char *name, size_t at, float value)
     hp_model_free(b->model);
     hp_checkpoint_free(b->checkpoint);
     fixture_put(b->folder, "model.safetensors", bytes, len);
-    open_model(b);
+    reopen(b);
     free(bytes);
     free(path);
 }
@@ -653,6 +721,8 @@ int main(void)
         cmocka_unit_test(a_sliding_window_agrees),
         cmocka_unit_test(grouped_heads_agree),
         cmocka_unit_test(a_gated_mlp_and_rms_norm_agree),
+        cmocka_unit_test(rotary_models_agree),
+        cmocka_unit_test(linear_scaling_agrees),
         cmocka_unit_test(masked_heads_give_nothing),
         cmocka_unit_test(equal_scores_give_the_logarithm_of_the_keys),
         cmocka_unit_test(threads_and_budget_change_no_bit),
