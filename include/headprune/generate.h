@@ -4,7 +4,8 @@
 #include "headprune/run.h"
 
 /*
- * Text from a causal model, one token at a time. The generator holds the
+ * Text from a causal model, or from the decoder of an encoder-decoder, one
+ * token at a time. The generator holds the
  * weights of all layers and of the output in single precision, for as long as
  * it lives (a model of 124 million parameters: 500 MB), and the keys and
  * values of the tokens so far, so that a token costs one row of the same
@@ -44,13 +45,21 @@ void hp_generator_set_mask(hp_generator *g, const unsigned char *masked);
 
 /* Tokens fed so far. */
 size_t hp_generator_position(const hp_generator *g);
-/* Forgets them: the next token is a first one. */
+/* Forgets them, and what an encoder has read: the next token is a first one. */
 void hp_generator_reset(hp_generator *g);
+/*
+ * Encoder-decoders: resets, and has the encoder read n >= 1 tokens, which the
+ * decoder will see; to be called before the decoder's first token is fed.
+ * HP_INVALID: an id is out of range, or the model has no encoder.
+ */
+HP_CHECKED
+hp_status hp_generator_encode(hp_generator *g, const int32_t *ids, size_t n,
+                              hp_error *err);
 /*
  * Appends n >= 1 tokens. `*logits` [vocab] are those of the token that follows
  * the last one, borrowed until the next call. HP_INVALID: an id is out of
- * range, or the model takes no more positions; nothing is appended then. After
- * another failure the generator must be reset.
+ * range, the model takes no more positions, or its encoder has read nothing;
+ * nothing is appended then. After another failure the generator must be reset.
  */
 HP_CHECKED
 hp_status hp_generator_feed(const float **logits, hp_generator *g,
@@ -86,7 +95,9 @@ typedef struct hp_generate_options {
     void *payload;
 } hp_generate_options;
 
-/* Continues a prompt of n >= 1 tokens; resets the generator first. HP_INVALID:
+/* Continues a prompt of n >= 1 tokens; resets the generator first. Of an
+ * encoder-decoder the prompt is what the encoder reads, and the decoder begins
+ * with the model's start token. HP_INVALID:
  * the prompt is empty, longer than the model's positions, or an id is out of
  * range, or the temperature or top_p is. `stop` may be NULL. */
 HP_CHECKED

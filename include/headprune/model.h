@@ -74,7 +74,7 @@ typedef struct hp_spec {
     int gated, causal;
     hp_output output;
     float norm_eps;
-    int32_t decoder_start; /* what a decoder's tokens begin with */
+    int32_t start_token; /* a decoder's tokens begin with it */
 } hp_spec;
 
 /*

@@ -4,12 +4,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Token sequences, independent of each other: no padding anywhere. Sequence i
- * is ids[start[i]] .. ids[start[i + 1] - 1]. */
+/*
+ * Token sequences, independent of each other: no padding anywhere. Sequence i
+ * is ids[start[i]] .. ids[start[i + 1] - 1].
+ */
 typedef struct hp_sequences {
     const int32_t *ids;
     const size_t *start; /* [n + 1], start[0] = 0 */
     size_t n;
+    /* Pairs, for models of an encoder and a decoder: sequence i is what the
+     * encoder reads, decoder's sequence i what the decoder reads; else NULL. */
+    const struct hp_sequences *decoder;
 } hp_sequences;
 
 /* Tokens of a vocabulary that stand for no text. */

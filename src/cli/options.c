@@ -126,9 +126,8 @@ const option_row option_rows[] = {
                        "write the outcome as JUnit XML, too"),
     [OPT_SUMMARY] = TEXT("summary", 0, "FILE", TAKES_CHECK,
                          "append the outcome to FILE as Markdown"),
-    [OPT_EXIT_ZERO] =
-        FLAG("exit-zero", 0, TAKES_CHECK | TAKES_DIFF,
-             "exit with 0 although a rule is broken, or there is a difference"),
+    [OPT_EXIT_ZERO] = FLAG("exit-zero", 0, TAKES_CHECK,
+                           "exit with 0 although a rule is broken"),
     [OPT_LAYER] = NUMBER("layer", "L", 0, UINT32_MAX, TAKES_ATTENTION,
                          "this layer alone"),
     [OPT_HEAD] = TEXT("head", 0, "HEAD", TAKES_ATTENTION,
@@ -157,7 +156,7 @@ const option_row option_rows[] = {
                "default), the residual stream, or nothing"),
     [OPT_CONFIG] = TEXT("config", 0, "FILE", TAKES_MODEL,
                         "config.json, when it is not beside the model"),
-    [OPT_AS] = TEXT("as", 0, "TYPE", TAKES_MODEL | TAKES_DIFF,
+    [OPT_AS] = TEXT("as", 0, "TYPE", TAKES_MODEL,
                     "read the model as this model_type, whatever config.json "
                     "says"),
     [OPT_TOKENIZER] =

@@ -266,7 +266,7 @@ hp_status hp_attention_run(hp_attention **out, const hp_model *m,
 {
     owned_attention *own = NULL;
     const size_t start[2] = {0, n};
-    const hp_sequences q = {ids, start, 1};
+    const hp_sequences q = {.ids = ids, .start = start, .n = 1};
     uint32_t most = hp_model_spec(m)->max_positions;
     *out = NULL;
     /* Before disk is taken for matrices that nobody will compute. */

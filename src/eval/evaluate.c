@@ -101,7 +101,7 @@ static hp_status check(const evaluation *e, hp_error *err)
 static hp_status copy_data(hp_eval *out, hp__arena *a, const evaluation *e,
                            hp_error *err)
 {
-    const hp_sequences *s = e->d->sequences;
+    const hp_sequences *s = hp__targets_rows(&e->targets);
     const hp_calibration_info *info = e->d->info;
     out->windows = s->n;
     for (size_t i = 0; i < s->n; i++)

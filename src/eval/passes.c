@@ -21,9 +21,10 @@ typedef struct chunk {
     const unsigned char **masks; /* [variants of the model] */
     size_t n_masks;
     unsigned threads;
-    size_t first, end; /* windows */
-    size_t *start;     /* [windows of the chunk + 1] */
-    size_t *groups;    /* [n_groups + 1] targets, from the chunk's first */
+    size_t first, end;     /* windows */
+    size_t *start;         /* [windows of the chunk + 1] */
+    size_t *decoder_start; /* the same of the decoder's */
+    size_t *groups;        /* [n_groups + 1] targets, from the chunk's first */
     size_t n_groups;
     hp__lane *lanes;              /* [n_lanes] */
     double *pooled;               /* [n_lanes][windows][D] */
@@ -37,15 +38,6 @@ static const hp_model *model_of(const hp__passes *p, size_t lane)
 }
 
 /* ---- what a chunk is ---- */
-
-/* Past the windows that a sweep takes as one piece. */
-static size_t piece_end(const hp_sequences *s, size_t first)
-{
-    size_t end = first + 1;
-    while (end < s->n && s->start[end + 1] - s->start[first] <= HP__PIECE_ROWS)
-        end++;
-    return end;
-}
 
 static size_t bytes_of(const hp__passes *p, size_t first, size_t end)
 {
@@ -69,9 +61,9 @@ static size_t budget_of(const hp__passes *p)
 static size_t chunk_end(const hp__passes *p, size_t first)
 {
     const hp_sequences *s = &p->targets->windows;
-    size_t end = piece_end(s, first);
+    size_t end = hp__piece_end(s, first);
     while (end < s->n) {
-        size_t next = piece_end(s, end);
+        size_t next = hp__piece_end(s, end);
         if (bytes_of(p, first, next) > budget_of(p) / 2)
             break;
         end = next;
@@ -86,7 +78,7 @@ static void cut_groups(chunk *c)
     c->n_groups = 0;
     c->groups[0] = 0;
     for (size_t w = c->first; w < c->end;) {
-        size_t end = piece_end(&t->windows, w);
+        size_t end = hp__piece_end(&t->windows, w);
         size_t at = t->first[w] - t->first[c->first];
         size_t past = t->first[end] - t->first[c->first];
         for (; at < past; c->groups[++c->n_groups] = at)
@@ -131,6 +123,8 @@ static hp_status get_memory(chunk *c, hp_error *err)
     groups = rows / HP__GROUP_ROWS + windows + 1;
     hp_status st = hp__new(&c->start, windows + 1, sizeof *c->start, err);
     if (!st)
+        st = hp__new(&c->decoder_start, windows + 1, sizeof *c->start, err);
+    if (!st)
         st = hp__new(&c->groups, groups + 1, sizeof *c->groups, err);
     return st ? st : get_lanes(c, rows, windows, err);
 }
@@ -145,6 +139,7 @@ static void release(chunk *c)
     free(c->pooled);
     free(c->groups);
     free(c->start);
+    free(c->decoder_start);
     free(c->masks);
 }
 
@@ -155,7 +150,7 @@ static void keep_rows(chunk *c, const hp_seen *seen, size_t lane)
     const hp__targets *t = c->p->targets;
     size_t w = c->first + seen->sequence,
            width = c->lanes[lane].model->spec.width;
-    size_t row = t->windows.start[w] + seen->position;
+    size_t row = hp__targets_rows(t)->start[w] + seen->position;
     for (size_t i = t->first[w]; i < t->first[w + 1]; i++)
         if (t->rows[i] >= row && t->rows[i] < row + seen->n_query)
             memcpy(c->lanes[lane].rows + (i - t->first[c->first]) * width,
@@ -193,16 +188,29 @@ static int step(void *payload, uint64_t done, uint64_t total)
     return to->step(to->payload, c->done, c->total);
 }
 
+/* The chunk's windows; `start` is filled in. */
+static hp_sequences part(const chunk *c, size_t *start, const hp_sequences *all)
+{
+    for (size_t i = 0; i <= c->end - c->first; i++)
+        start[i] = all->start[c->first + i] - all->start[c->first];
+    return (hp_sequences){.ids = all->ids + all->start[c->first],
+                          .start = start,
+                          .n = c->end - c->first};
+}
+
 /* Hidden states of a model under `masks`, for lanes from `lane` on. */
 static hp_status sweep(chunk *c, const hp_model *m, size_t lane,
                        const unsigned char *const *masks, size_t n,
                        hp_error *err)
 {
-    const hp__targets *t = c->p->targets;
     const hp_observer observer = {
         .wants = HP_SEE_HIDDEN, .see = see, .payload = c};
-    hp_sequences s = {t->windows.ids + t->windows.start[c->first], c->start,
-                      c->end - c->first};
+    const hp_sequences *all = &c->p->targets->windows;
+    hp_sequences decoder, s = part(c, c->start, all);
+    if (all->decoder) {
+        decoder = part(c, c->decoder_start, all->decoder);
+        s.decoder = &decoder;
+    }
     hp_run_options o = *c->p->run;
     o.budget = budget_of(c->p) / 2;
     o.masks = masks;
@@ -219,9 +227,6 @@ static hp_status gather(chunk *c, hp_error *err)
     hp__passes *p = c->p;
     size_t first = p->base && p->has_base;
     hp_status st = HP_OK;
-    for (size_t i = 0; i <= c->end - c->first; i++)
-        c->start[i] = p->targets->windows.start[c->first + i] -
-                      p->targets->windows.start[c->first];
     if (first) {
         st = sweep(c, p->base, 0, NULL, 0, err);
         if (st)
@@ -324,14 +329,12 @@ static hp_status measure(chunk *c, hp_error *err)
     const hp__passes *p = c->p;
     const hp_sequences *s = &p->targets->windows;
     hp__variants v = {0};
-    uint32_t layers = p->model->spec.n_layers;
     hp_status st = hp__variants_open(&v, p->model, c->masks, c->n_masks, err);
     if (!st)
-        c->total = hp__variants_layers(&v, layers);
+        c->total = hp__sweep_work(p->model, s, &v);
     hp__variants_close(&v);
     if (p->base && p->has_base)
-        c->total += p->base->spec.n_layers;
-    c->total *= s->start[s->n];
+        c->total += hp__sweep_work(p->base, s, NULL);
     return st;
 }
 

@@ -13,10 +13,15 @@ static void add(hp__targets *t, size_t row, int32_t label)
     t->labels[t->n++] = label;
 }
 
+const hp_sequences *hp__targets_rows(const hp__targets *t)
+{
+    return t->windows.decoder ? t->windows.decoder : &t->windows;
+}
+
 /* Every token but those that are context only, by the row in front of it. */
 static void add_next_tokens(hp__targets *t, const hp_eval_data *d)
 {
-    const hp_sequences *s = &t->windows;
+    const hp_sequences *s = hp__targets_rows(t);
     for (size_t w = 0; w < s->n; w++) {
         size_t context = d->context ? d->context[w] : 1;
         t->first[w] = t->n;
@@ -105,7 +110,8 @@ hp_status hp__targets_open(hp__targets *out, hp_metric metric,
     if (st)
         return st;
     out->windows = *d->sequences;
-    size_t n = d->sequences->start[d->sequences->n];
+    const hp_sequences *s = hp__targets_rows(out);
+    size_t n = s->start[s->n];
     st = hp__new(&out->first, d->sequences->n + 1, sizeof *out->first, err);
     if (st || metric == HP_METRIC_HIDDEN_COSINE)
         return st;

@@ -4,9 +4,10 @@
 #include "headprune/eval.h"
 
 /*
- * What is predicted: for every target the row (a token of all windows) whose
- * hidden state predicts, and the id that stands there or comes next. For a
- * masked model the windows are a copy with mask tokens in place.
+ * What is predicted: for every target the row (a token of all windows, of pairs
+ * the decoder's) whose hidden state predicts, and the id that stands there or
+ * comes next. For a masked model the windows are a copy with mask tokens in
+ * place.
  */
 typedef struct hp__targets {
     hp_sequences windows;
@@ -22,6 +23,8 @@ typedef struct hp__targets {
 HP_CHECKED
 hp_status hp__targets_open(hp__targets *out, hp_metric metric,
                            const hp_eval_data *d, hp_error *err);
+/* The windows whose tokens are rows. */
+const hp_sequences *hp__targets_rows(const hp__targets *t);
 void hp__targets_close(hp__targets *t);
 
 #endif

@@ -104,7 +104,7 @@ static hp_status read_start(hp_spec *s, const hp__node *config, hp_error *err)
         if (st)
             return st;
     }
-    s->decoder_start = (int32_t)id;
+    s->start_token = (int32_t)id;
     return HP_OK;
 }
 

@@ -17,7 +17,7 @@ static size_t first_key(const hp__head *h, size_t query)
 
 static size_t past_key(const hp__head *h, size_t query)
 {
-    return h->past + (h->causal ? query + 1 : h->tokens);
+    return h->causal ? h->past + query + 1 : h->keys;
 }
 
 hp__query_band hp__query_band_at(const hp__head *h, size_t first)
@@ -61,6 +61,9 @@ void hp__band_soften(const hp__run *r, const hp__head *h,
         float *row = s->scores + i * ld;
         size_t low = first_key(h, b->first + i) - b->low;
         size_t high = past_key(h, b->first + i) - b->low;
+        if (h->bias)
+            hp__relative_add(r->kernels, h->bias, h->reach, row + low,
+                             b->low + low, high - low, h->past + b->first + i);
         double z = r->kernels->softmax(&s->entropy[b->first + i], row + low,
                                        high - low, block->scale);
         inverse[i] = (float)(1.0 / z);
@@ -94,14 +97,13 @@ static void silence(const hp__head *h)
 }
 
 /* What is seen of one head over one sequence. */
-static hp_seen seen_of(const hp__run *r, const hp_block *block, uint32_t number,
-                       size_t sequence)
+static hp_seen seen_of(const hp__head *h, const hp_block *block,
+                       uint32_t number, size_t sequence)
 {
-    size_t n = hp__sequence_length(r, sequence);
     return (hp_seen){.sequence = (uint32_t)sequence,
-                     .n_query = (uint32_t)n,
-                     .position = (uint32_t)hp__past(r),
-                     .n_key = (uint32_t)(hp__past(r) + n),
+                     .n_query = (uint32_t)h->tokens,
+                     .position = (uint32_t)h->past,
+                     .n_key = (uint32_t)h->keys,
                      .block = block,
                      .head = number};
 }
@@ -147,36 +149,60 @@ static void show_probs(const hp__run *r, const hp__query_band *b,
     show(r, seen, seen.variant);
 }
 
+/* Keys of a sequence, each with its value. */
+typedef struct keys {
+    const float *at;
+    size_t n, ld;
+} keys;
+
+static keys keys_of(const hp__run *r, const hp__heads *heads, size_t sequence)
+{
+    const hp__attention *a = heads->attention;
+    const hp_block *b = a->block;
+    size_t first = heads->share.piece->first;
+    size_t past = hp__past(r), tokens = hp__sequence_length(r, sequence);
+    size_t queries = (size_t)b->n_heads * b->head_dim;
+    if (r->cache)
+        return (keys){r->cache->rows[b - r->model->blocks],
+                      b->cross ? r->cache->encoded : past + tokens,
+                      2 * (size_t)b->n_kv_heads * b->head_dim};
+    const hp_sequences *s = b->cross ? &r->stacks[0].sequences : r->sequences;
+    size_t row = s->start[sequence] - s->start[first];
+    size_t n = s->start[sequence + 1] - s->start[sequence];
+    return b->cross
+               ? (keys){heads->encoded + row * a->encoded_width, n,
+                        a->encoded_width}
+               : (keys){heads->qkv + row * a->width + queries, n, a->width};
+}
+
 hp__head hp__head_of(const hp__run *r, const hp__heads *heads, size_t sequence,
                      uint32_t number)
 {
     const hp__attention *a = heads->attention;
     const size_t *start = r->sequences->start;
     size_t row = start[sequence] - start[heads->share.piece->first];
-    size_t tokens = hp__sequence_length(r, sequence);
     const hp_block *b = a->block;
     size_t dim = b->head_dim, shared = number / (b->n_heads / b->n_kv_heads);
     const unsigned char *mask = r->variants.at[heads->share.variant].mask;
-    const float *rows = heads->qkv + row * a->width;
-    const float *keys = rows + b->n_heads * dim;
-    size_t ld_keys = a->width, past = hp__past(r);
-    if (r->cache) {
-        keys = r->cache->rows[b - r->model->blocks];
-        ld_keys = 2 * (size_t)b->n_kv_heads * dim;
-    }
-    return (hp__head){.q = rows + number * dim,
-                      .k = keys + shared * dim,
-                      .v = keys + (b->n_kv_heads + shared) * dim,
-                      .z = heads->z + row * heads->ld_z + number * dim,
-                      .ld_z = heads->ld_z,
-                      .ld = a->width,
-                      .ld_keys = ld_keys,
-                      .tokens = tokens,
-                      .dim = dim,
-                      .past = past,
-                      .window = b->window ? b->window : past + tokens,
-                      .causal = b->causal,
-                      .masked = mask && mask[b->first_head + number]};
+    const hp__relative *bias = &a->relative;
+    keys k = keys_of(r, heads, sequence);
+    return (hp__head){
+        .q = heads->qkv + row * a->width + number * dim,
+        .k = k.at + shared * dim,
+        .v = k.at + (b->n_kv_heads + shared) * dim,
+        .z = heads->z + row * heads->ld_z + number * dim,
+        .ld_z = heads->ld_z,
+        .ld = a->width,
+        .ld_keys = k.ld,
+        .tokens = hp__sequence_length(r, sequence),
+        .keys = k.n,
+        .dim = dim,
+        .bias = bias->bias ? bias->bias + number * (2 * bias->reach + 1) : NULL,
+        .reach = bias->reach,
+        .past = hp__past(r),
+        .window = b->window ? b->window : SIZE_MAX,
+        .causal = b->causal,
+        .masked = mask && mask[b->first_head + number]};
 }
 
 hp_status hp__attend(const hp__run *r, const hp__heads *heads, size_t item,
@@ -189,7 +215,7 @@ hp_status hp__attend(const hp__run *r, const hp__heads *heads, size_t item,
     uint32_t number = (uint32_t)(item % block->n_heads);
     hp__head h = hp__head_of(r, heads, sequence, number);
     float inverse[HP__QUERY_ROWS];
-    hp_seen seen = seen_of(r, block, number, sequence);
+    hp_seen seen = seen_of(&h, block, number, sequence);
     seen.variant = heads->share.variant;
     for (size_t i = 0; i < h.tokens; i += HP__QUERY_ROWS) {
         hp__query_band b = hp__query_band_at(&h, i);

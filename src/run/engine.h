@@ -25,11 +25,24 @@ typedef struct hp__piece {
     size_t row; /* of the piece's first row in the batch */
 } hp__piece;
 
+/*
+ * A stack of layers and the tokens that go through it. Of an encoder and a
+ * decoder the decoder comes second; its pieces hold the same sequences.
+ */
+typedef struct hp__stack {
+    hp_sequences sequences;
+    uint32_t first_layer, end_layer;
+    hp__piece *pieces; /* [n_pieces] */
+    float *hidden;     /* [variants, batch_rows, D] */
+    size_t batch_rows; /* of the largest batch */
+} hp__stack;
+
 /* Working memory of one thread. */
 typedef struct hp__scratch {
-    float *wide;     /* [piece rows, q k v] or [rows of the MLP, ffn] */
-    float *normed;   /* [piece rows, D] */
-    float *scores;   /* [HP__QUERY_ROWS, keys], unnormalised */
+    float *wide;   /* [piece rows, q k v] or [rows of the MLP, ffn]; of a cross
+                      block [piece rows, q], then [encoder's rows, k v] */
+    float *normed; /* [piece rows, D] */
+    float *scores; /* [HP__QUERY_ROWS, keys], unnormalised */
     double *entropy; /* [tokens of the longest sequence] */
     float *probs;    /* [HP__QUERY_ROWS, keys] when an observer asks */
 } hp__scratch;
@@ -37,7 +50,7 @@ typedef struct hp__scratch {
 typedef struct hp__sizes {
     size_t piece_rows; /* of the largest piece */
     size_t length;     /* of the longest sequence */
-    size_t batch_rows; /* of the largest batch */
+    size_t batch_rows; /* of the largest batch of the stack that is computed */
     size_t qkv, ffn;   /* floats of a row in hp__scratch.wide */
     size_t outputs;    /* floats of a row of hp__run.outputs; 0: none */
     size_t projection; /* floats of the largest output projection */
@@ -45,9 +58,11 @@ typedef struct hp__sizes {
 
 /* Keys and values of a sequence that is computed a few tokens at a time. */
 typedef struct hp__cache {
-    float **rows; /* [blocks of the model][room, keys and values of a token] */
+    float **rows; /* [blocks of the model][room, keys and values of a token]; of
+                     a cross block [encoded, ..] */
     size_t room;  /* tokens that fit */
     size_t past;  /* tokens before those of this call */
+    size_t encoded; /* tokens that the encoder has read */
 } hp__cache;
 
 /* The output projection of a block as a variant has it. */
@@ -58,14 +73,19 @@ typedef struct hp__projected {
 
 typedef struct hp__run {
     const hp_model *model;
-    const hp_sequences *sequences;
+    const hp_sequences *sequences; /* of the stack that is computed, as are
+                                      pieces and hidden */
     const hp_run_options *options;
     const hp_observer *observer;
     const hp__blas *blas;
     const hp__kernels *kernels;
     unsigned threads;
     hp__sizes sizes;
-    hp__piece *pieces; /* [n_pieces] */
+    hp__stack stacks[2];
+    size_t n_stacks;         /* 0 before hp__run_prepare: as the model has it */
+    const hp__stack *stack;  /* that is computed */
+    hp__norm encoder_norm;   /* at the end of the first of two */
+    const hp__piece *pieces; /* [n_pieces] */
     size_t n_pieces;
     hp__reader reader;
     hp__rotary rotary;
@@ -95,17 +115,30 @@ typedef struct hp__share {
 typedef struct hp__heads {
     const hp__attention *attention;
     hp__share share;
-    const float *qkv; /* [rows of the piece, attention->width] */
-    float *z;         /* [rows of the piece, heads x head_dim], ld_z apart: the
-                         heads' output; may be qkv, in place of the queries */
+    const float *qkv;     /* [rows of the piece, attention->width] */
+    const float *encoded; /* cross: [rows of the encoder's piece,
+                             attention->encoded_width] */
+    float *z; /* [rows of the piece, heads x head_dim], ld_z apart: the
+                 heads' output; may be qkv, in place of the queries */
     size_t ld_z;
 } hp__heads;
+
+/* Past the sequences that make a piece from `first` on. */
+size_t hp__piece_end(const hp_sequences *s, size_t first);
+/* Tokens x layers of a sweep; `v` NULL: no masks. */
+uint64_t hp__sweep_work(const hp_model *m, const hp_sequences *s,
+                        const hp__variants *v);
+/* Stack i is computed from here on. */
+void hp__run_enter(hp__run *r, size_t i);
 
 size_t hp__sequence_length(const hp__run *r, size_t sequence);
 /* Tokens before the first one of every sequence: those in the cache. */
 size_t hp__past(const hp__run *r);
 /* [rows of the piece, D] */
 hp__matrix hp__share_hidden(const hp__run *r, hp__share s);
+/* What the encoder has made for a share of the decoder; rows NULL: a cache
+ * holds what is made of it. */
+hp__matrix hp__share_encoded(const hp__run *r, hp__share s);
 /* C [x.rows, n_out] = x W, without the bias; `add`: to what is in C. */
 void hp__map_apply(float *c, size_t ldc, const hp__run *r, const hp__map *map,
                    const hp__matrix *x, int add);
@@ -141,6 +174,10 @@ hp_status hp__projections_get(const hp__run *r, size_t i, hp_error *err);
 /* That of block `a` in a variant. */
 hp__map hp__projection_of(const hp__run *r, const hp__attention *a,
                           size_t variant);
+/* Keys, then values, of a cross block, [rows of `encoded`, a->encoded_width].
+ */
+void hp__encoded_keys(float *out, const hp__run *r, const hp__attention *a,
+                      const hp__matrix *encoded);
 /* Attention of one head over one sequence: item i is head i % n_heads of
  * sequence i / n_heads of the share. */
 HP_CHECKED

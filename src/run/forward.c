@@ -25,6 +25,18 @@ hp__matrix hp__share_hidden(const hp__run *r, hp__share s)
     return (hp__matrix){r->hidden + row * d, s.piece->rows, d, d};
 }
 
+hp__matrix hp__share_encoded(const hp__run *r, hp__share s)
+{
+    const hp__stack *k = &r->stacks[0];
+    size_t d = r->model->spec.width;
+    if (r->n_stacks < 2)
+        return (hp__matrix){NULL, 0, d, d};
+    const hp__piece *p = &k->pieces[s.piece - r->pieces];
+    size_t owner = hp__variant_owner(&r->variants, s.variant, k->end_layer - 1);
+    size_t row = owner * k->batch_rows + p->row;
+    return (hp__matrix){k->hidden + row * d, p->rows, d, d};
+}
+
 uint64_t hp__work_place(const hp__run *r, hp__share s, size_t i)
 {
     uint64_t piece = (uint64_t)(s.piece - r->pieces);
@@ -152,19 +164,65 @@ static void part_output(const hp__run *r, const hp__matrix *x,
         r->kernels->norm(x->at, x->ld, x, norm);
 }
 
-static void project(const hp__run *r, const hp__attention *a,
-                    const hp__matrix *x, hp__scratch *scratch)
+/* Keys and values of these tokens, for these and for later ones. */
+static void remember(const hp__run *r, const hp__attention *a, const float *qkv,
+                     size_t tokens)
 {
-    hp__matrix in = part_input(r, x, &a->norm, scratch);
-    float *at = scratch->wide;
-    for (size_t i = 0; i < a->n_qkv; i++) {
-        const hp__map *map = &a->qkv[i];
-        hp__matrix out = {at, x->rows, map->n_out, a->width};
-        hp__map_apply(at, a->width, r, map, &in, 0);
+    const hp_block *b = a->block;
+    size_t queries = (size_t)b->n_heads * b->head_dim;
+    size_t n = 2 * (size_t)b->n_kv_heads * b->head_dim;
+    float *to = r->cache->rows[b - r->model->blocks] + r->cache->past * n;
+    for (size_t i = 0; i < tokens; i++)
+        memcpy(to + i * n, qkv + i * a->width + queries, n * sizeof *to);
+}
+
+/* What maps first .. end - 1 of a block make of x, side by side in rows of
+ * `width`. */
+static void apply_maps(float *out, size_t width, const hp__run *r,
+                       const hp__map *first, const hp__map *end,
+                       const hp__matrix *x)
+{
+    for (const hp__map *map = first; map < end; map++) {
+        hp__matrix part = {out, x->rows, map->n_out, width};
+        hp__map_apply(out, width, r, map, x, 0);
         if (map->bias)
-            r->kernels->add_bias(&out, map->bias);
-        at += map->n_out;
+            r->kernels->add_bias(&part, map->bias);
+        out += map->n_out;
     }
+}
+
+void hp__encoded_keys(float *out, const hp__run *r, const hp__attention *a,
+                      const hp__matrix *encoded)
+{
+    apply_maps(out, a->encoded_width, r, a->qkv + 1, a->qkv + a->n_qkv,
+               encoded);
+}
+
+/* Queries, keys and values; of a cross block those of the encoder's output
+ * come after all queries, unless a cache holds them. */
+static hp__heads project(const hp__run *r, const hp__attention *a,
+                         hp__share share, hp__scratch *scratch)
+{
+    int cross = a->block->cross;
+    hp__matrix x = hp__share_hidden(r, share);
+    hp__matrix in = part_input(r, &x, &a->norm, scratch);
+    float *encoded = scratch->wide + x.rows * a->width;
+    apply_maps(scratch->wide, a->width, r, a->qkv,
+               a->qkv + (cross ? 1 : a->n_qkv), &in);
+    if (!cross)
+        hp__query_key(r, a, share, scratch->wide);
+    if (!cross && r->cache)
+        remember(r, a, scratch->wide, x.rows);
+    if (cross && !r->cache) {
+        hp__matrix e = hp__share_encoded(r, share);
+        hp__encoded_keys(encoded, r, a, &e);
+    }
+    return (hp__heads){.attention = a,
+                       .share = share,
+                       .qkv = scratch->wide,
+                       .encoded = encoded,
+                       .z = scratch->wide,
+                       .ld_z = a->width};
 }
 
 static void attend(hp__run *r, const hp__heads *heads, size_t item)
@@ -189,29 +247,13 @@ static void attend_all(hp__run *r, const hp__heads *heads)
     }
 }
 
-/* Keys and values of these tokens, for these and for later ones. */
-static void remember(const hp__run *r, const hp__attention *a, const float *qkv,
-                     size_t tokens)
-{
-    const hp_block *b = a->block;
-    size_t queries = (size_t)b->n_heads * b->head_dim;
-    size_t n = 2 * (size_t)b->n_kv_heads * b->head_dim;
-    float *to = r->cache->rows[b - r->model->blocks] + r->cache->past * n;
-    for (size_t i = 0; i < tokens; i++)
-        memcpy(to + i * n, qkv + i * a->width + queries, n * sizeof *to);
-}
-
 /* The outputs of a block's heads, side by side. */
 static hp__matrix run_heads(hp__run *r, const hp__attention *a, hp__share share,
                             hp__scratch *scratch)
 {
     hp__matrix x = hp__share_hidden(r, share);
     if (a->width) {
-        hp__heads heads = {a, share, scratch->wide, scratch->wide, a->width};
-        project(r, a, &x, scratch);
-        hp__query_key(r, a, share, scratch->wide);
-        if (r->cache)
-            remember(r, a, scratch->wide, x.rows);
+        hp__heads heads = project(r, a, share, scratch);
         attend_all(r, &heads);
     }
     const hp_block *b = a->block;

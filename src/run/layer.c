@@ -81,14 +81,15 @@ static int follows(const hp_linear *b, const hp_linear *a)
            b->first == a->first + a->count;
 }
 
-/* Query, key and value maps, those that lie side by side made one. Returns
- * how many. */
+/* Query, key and value maps, those that lie side by side and read the same made
+ * one. Returns how many. */
 static size_t merged(hp_linear out[3], const hp_block *b, hp__extent extent)
 {
     const hp_linear *maps[] = {&b->q, &b->k, &b->v};
     size_t n = 0, used = extent == HP__TO_SOFTMAX ? 2 : 3;
     for (size_t i = 0; i < used; i++) {
-        if (n && follows(maps[i], &out[n - 1]))
+        int same_input = n && !(b->cross && i == 1);
+        if (same_input && follows(maps[i], &out[n - 1]))
             out[n - 1].count += maps[i]->count;
         else
             out[n++] = *maps[i];
@@ -103,7 +104,7 @@ static hp_status load_attention(hp__attention *out, float **at,
     hp_linear maps[3] = {{0}};
     const hp_block *b = out->block;
     out->n_qkv = merged(maps, b, extent);
-    out->width = 0;
+    out->width = out->encoded_width = 0;
     hp_status st = hp__norm_load(&out->norm, at, r, &b->norm, err);
     if (!st)
         st = hp__norm_load(&out->q_norm, at, r, &b->q_norm, err);
@@ -111,8 +112,11 @@ static hp_status load_attention(hp__attention *out, float **at,
         st = hp__norm_load(&out->k_norm, at, r, &b->k_norm, err);
     for (size_t i = 0; i < out->n_qkv && !st; i++) {
         st = hp__map_load(&out->qkv[i], at, r, &maps[i], err);
-        out->width += out->qkv[i].n_out;
+        *(b->cross && i ? &out->encoded_width : &out->width) +=
+            out->qkv[i].n_out;
     }
+    if (!st)
+        st = hp__relative_load(&out->relative, at, r, b, err);
     out->has_values = extent != HP__TO_SOFTMAX;
     out->o = (hp__map){0};
     if (!st && extent == HP__WHOLE_LAYER)
@@ -169,6 +173,8 @@ static hp_status layer_room(size_t *floats, const hp_model *m,
                    hp__norm_room(&b->k_norm);
         for (size_t j = 0; j < 4 && !st; j++)
             st = hp__map_room(floats, of_block[j], err);
+        if (!st)
+            st = hp__relative_room(floats, b, err);
     }
     return st;
 }

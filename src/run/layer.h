@@ -3,6 +3,7 @@
 
 #include "model/graph.h"
 #include "nn/blas.h"
+#include "run/relative.h"
 #include "run/weights.h"
 
 /*
@@ -26,7 +27,10 @@ typedef struct hp__attention {
     size_t n_qkv;
     int has_values; /* 1: outputs of heads can be computed */
     hp__map o;      /* weight NULL: they go nowhere */
-    size_t width;   /* of a row of queries, keys and values side by side */
+    hp__relative relative;
+    size_t width; /* of a row of queries, keys and values side by side; of a
+                     cross block the queries alone */
+    size_t encoded_width; /* cross: of a row of keys and values */
 } hp__attention;
 
 typedef struct hp__layer_weights {

@@ -11,37 +11,54 @@
 #include <limits.h>
 #include <stdlib.h>
 
-#define DEFAULT_BUDGET ((size_t)64 << 20)
-
 /* ---- the request ---- */
 
+/* `of` is "" or what else has to be said of a sequence. */
 static hp_status check_ids(const hp_spec *s, const hp_sequences *q, size_t i,
-                           hp_error *err)
+                           const char *of, hp_error *err)
 {
     for (size_t at = q->start[i]; at < q->start[i + 1]; at++)
         if (q->ids[at] < 0 || (uint32_t)q->ids[at] >= s->vocab)
             return hp_fail(err, HP_INVALID,
-                           "sequence %zu, position %zu: token id %d is not in "
-                           "the model's 0 to %u",
-                           i, at - q->start[i], (int)q->ids[at], s->vocab - 1);
+                           "sequence %zu%s, position %zu: token id %d is not "
+                           "in the model's 0 to %u",
+                           i, of, at - q->start[i], (int)q->ids[at],
+                           s->vocab - 1);
+    return HP_OK;
+}
+
+static hp_status check_pairs(const hp_spec *s, const hp_sequences *q,
+                             hp_error *err)
+{
+    if (s->n_encoder_layers && !q->decoder)
+        return hp_fail(err, HP_INVALID,
+                       "the model reads pairs of sequences, one of them with "
+                       "its decoder, which are not there");
+    if (!s->n_encoder_layers && q->decoder)
+        return hp_fail(err, HP_INVALID,
+                       "the model reads one sequence at a time, not pairs");
+    if (q->decoder && q->decoder->n != q->n)
+        return hp_fail(err, HP_INVALID,
+                       "%zu sequences of the encoder, %zu of the decoder", q->n,
+                       q->decoder->n);
     return HP_OK;
 }
 
 static hp_status check_sequences(const hp_spec *s, const hp_sequences *q,
-                                 hp_error *err)
+                                 const char *of, hp_error *err)
 {
     if (!q->n)
         return hp_fail(err, HP_INVALID, "there are no sequences");
     for (size_t i = 0; i < q->n; i++) {
         size_t length = q->start[i + 1] - q->start[i];
         if (!length)
-            return hp_fail(err, HP_INVALID, "sequence %zu is empty", i);
+            return hp_fail(err, HP_INVALID, "sequence %zu%s is empty", i, of);
         if (s->max_positions && length > s->max_positions)
             return hp_fail(err, HP_INVALID,
-                           "sequence %zu has %zu tokens, but the model takes "
+                           "sequence %zu%s has %zu tokens, but the model takes "
                            "at most %u",
-                           i, length, s->max_positions);
-        hp_status st = check_ids(s, q, i, err);
+                           i, of, length, s->max_positions);
+        hp_status st = check_ids(s, q, i, of, err);
         if (st)
             return st;
     }
@@ -65,11 +82,6 @@ static hp_status check_widths(const hp_model *m, hp_error *err)
 
 hp_status hp__run_check_model(const hp_model *m, hp_error *err)
 {
-    if (m->spec.position == HP_POSITION_RELATIVE)
-        return hp_fail(err, HP_UNSUPPORTED,
-                       "model type '%s': its kind of positions cannot be "
-                       "computed with",
-                       m->info.model_type);
     for (uint32_t i = 0; i < m->spec.n_layers; i++)
         if (m->layers[i].n_blocks > HP__MAX_BLOCKS)
             return hp_fail(err, HP_UNSUPPORTED,
@@ -88,57 +100,13 @@ hp_status hp__run_check(const hp_model *m, const hp_sequences *s,
         return hp_fail(err, HP_INVALID,
                        "the model has no output over the vocabulary");
     hp_status st = hp__run_check_model(m, err);
-    return st ? st : check_sequences(&m->spec, s, err);
-}
-
-/* ---- pieces ---- */
-
-/* Whole sequences, one after the other, up to HP__PIECE_ROWS rows; a longer
- * sequence is a piece of its own. */
-static void cut(hp__run *r)
-{
-    hp__piece *p = NULL;
-    for (size_t s = 0; s < r->sequences->n; s++) {
-        size_t rows = hp__sequence_length(r, s);
-        if (!p || p->rows + rows > HP__PIECE_ROWS) {
-            p = &r->pieces[r->n_pieces++];
-            *p = (hp__piece){.first = s};
-        }
-        p->n++;
-        p->rows += rows;
-        if (p->rows > r->sizes.piece_rows)
-            r->sizes.piece_rows = p->rows;
-        if (rows > r->sizes.length)
-            r->sizes.length = rows;
-    }
-}
-
-size_t hp__batch_size(const hp__run *r, size_t first)
-{
-    size_t budget = r->options->budget ? r->options->budget : DEFAULT_BUDGET;
-    size_t row = r->model->spec.width + r->sizes.outputs;
-    size_t most = budget / sizeof(float) / row, rows = 0;
-    most /= r->variants.n;
-    size_t i = first;
-    for (; i < r->n_pieces; i++) {
-        if (i > first && rows + r->pieces[i].rows > most)
-            break;
-        rows += r->pieces[i].rows;
-    }
-    return i - first;
-}
-
-static void lay_out_batches(hp__run *r)
-{
-    for (size_t i = 0; i < r->n_pieces;) {
-        size_t n = hp__batch_size(r, i), rows = 0;
-        for (size_t end = i + n; i < end; i++) {
-            r->pieces[i].row = rows;
-            rows += r->pieces[i].rows;
-        }
-        if (rows > r->sizes.batch_rows)
-            r->sizes.batch_rows = rows;
-    }
+    if (!st)
+        st = check_pairs(&m->spec, s, err);
+    if (!st)
+        st = check_sequences(&m->spec, s, "", err);
+    if (!st && s->decoder)
+        st = check_sequences(&m->spec, s->decoder, " of the decoder", err);
+    return st;
 }
 
 /* ---- memory ---- */
@@ -221,14 +189,7 @@ static void free_projections(hp__run *r)
 
 static hp_status get_memory(hp__run *r, hp_error *err)
 {
-    size_t rows;
-    if (!hp__mul(&rows, r->sizes.batch_rows, r->variants.n))
-        return hp_fail(err, HP_NOMEM, "out of memory (%zu variants)",
-                       r->variants.n);
-    hp_status st =
-        hp__new(&r->hidden, rows, r->model->spec.width * sizeof(float), err);
-    if (!st && r->sizes.outputs)
-        st = hp__new(&r->outputs, rows, r->sizes.outputs * sizeof(float), err);
+    hp_status st = hp__stacks_alloc(r, err);
     if (!st && r->options->projections.get)
         st = get_projections(r, err);
     if (!st)
@@ -256,17 +217,20 @@ hp_status hp__run_prepare(hp__run *r, hp_error *err)
         return hp_fail(err, HP_NOMEM,
                        "out of memory: OpenBLAS's buffers do not fit in the "
                        "address space allowed");
-    hp_status st = hp__new(&r->pieces, r->sequences->n, sizeof *r->pieces, err);
+    r->total = 0;
+    hp_status st = hp__stacks_open(r, err);
     if (!st)
         st = hp__variants_open(&r->variants, r->model, r->options->masks,
                                r->options->n_variants, err);
     if (st)
         return st;
-    cut(r);
     measure_rows(r);
-    lay_out_batches(r);
-    r->total = (uint64_t)r->sequences->start[r->sequences->n] *
-               hp__variants_layers(&r->variants, r->model->spec.n_layers);
+    for (size_t i = 0; i < r->n_stacks; i++) {
+        const hp__stack *k = &r->stacks[i];
+        r->total +=
+            k->sequences.start[k->sequences.n] *
+            hp__variants_layers(&r->variants, k->first_layer, k->end_layer);
+    }
     st = get_memory(r, err);
     if (!st && hp__blas_room(r->threads) < r->threads)
         return hp_fail(err, HP_NOMEM,
@@ -290,8 +254,6 @@ void hp__run_release(hp__run *r)
     free(r->scratch);
     free(r->layer_room);
     free_projections(r);
-    free(r->outputs);
-    free(r->hidden);
     hp__variants_close(&r->variants);
-    free(r->pieces);
+    hp__stacks_close(r);
 }

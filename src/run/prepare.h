@@ -19,4 +19,12 @@ void hp__run_release(hp__run *r);
 /* Pieces of the batch that begins with piece `first`. */
 size_t hp__batch_size(const hp__run *r, size_t first);
 
+/* The stacks and their pieces; then, with variants and row sizes known, hidden
+ * states for the largest batch. Closed also after a failure. */
+HP_CHECKED
+hp_status hp__stacks_open(hp__run *r, hp_error *err);
+HP_CHECKED
+hp_status hp__stacks_alloc(hp__run *r, hp_error *err);
+void hp__stacks_close(hp__run *r);
+
 #endif

@@ -9,9 +9,11 @@
  */
 typedef struct hp__head {
     const float *q;     /* [tokens, dim], ld apart */
-    const float *k, *v; /* [past + tokens, dim], ld_keys apart */
+    const float *k, *v; /* [keys, dim], ld_keys apart */
     float *z;           /* [tokens, dim], ld_z apart: may be q */
-    size_t ld, ld_keys, ld_z, tokens, dim;
+    size_t ld, ld_keys, ld_z, tokens, keys, dim;
+    const float *bias; /* [2 reach + 1] by distance; NULL: none */
+    size_t reach;
     size_t past;   /* keys before that of the first query */
     size_t window; /* keys that a query sees at most */
     int causal, masked;

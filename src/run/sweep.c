@@ -32,14 +32,19 @@ static void forward_share(hp__run *r, hp__share s)
     report(r, s.piece);
 }
 
-/* A variant that goes its own way from this layer on takes a copy of the state
- * it has shared so far. */
+/*
+ * A variant that goes its own way from this layer on takes a copy of the state
+ * it has shared so far. In a decoder those that went it in the encoder already
+ * begin as the first one does: with the embedding of the same tokens.
+ */
 static void part_share(hp__run *r, hp__share s)
 {
-    if (!s.variant ||
-        hp__variant_begin(&r->variants, s.variant) != r->layer_index)
+    uint32_t begin = hp__variant_begin(&r->variants, s.variant);
+    int fresh = r->layer_index == r->stack->first_layer;
+    if (!s.variant || begin > r->layer_index ||
+        (begin < r->layer_index && !fresh))
         return;
-    hp__share from = {s.piece, r->variants.at[s.variant].parent};
+    hp__share from = {s.piece, fresh ? 0 : r->variants.at[s.variant].parent};
     hp__matrix x = hp__share_hidden(r, from);
     memcpy(hp__share_hidden(r, s).at, x.at, x.rows * x.n * sizeof *x.at);
 }
@@ -142,14 +147,40 @@ static hp_status finish(hp__run *r, const hp__piece *pieces, size_t n,
     return st ? st : hp__finish(r, pieces, n, err);
 }
 
-static hp_status run_batch(hp__run *r, const hp__piece *pieces, size_t n,
-                           hp_error *err)
+static void norm_share(hp__run *r, hp__share s)
 {
-    hp_status st = each_share(r, embed_share, pieces, n, err);
-    for (uint32_t i = 0; i < r->model->spec.n_layers && !st; i++)
-        st = run_layer(r, i, pieces, n, err);
-    if (!st && r->extent == HP__WHOLE_LAYER)
-        st = finish(r, pieces, n, err);
+    hp__matrix x = hp__share_hidden(r, s);
+    if (hp__variant_begin(&r->variants, s.variant) <= r->layer_index)
+        r->kernels->norm(x.at, x.ld, &x, &r->encoder_norm);
+}
+
+/* An encoder ends with what the decoder reads, the last stack with what
+ * observers see. */
+static hp_status finish_stack(hp__run *r, const hp__piece *pieces, size_t n,
+                              hp_error *err)
+{
+    float *at = r->layer_room;
+    if (r->stack->end_layer == r->model->spec.n_layers)
+        return r->extent == HP__WHOLE_LAYER ? finish(r, pieces, n, err) : HP_OK;
+    hp_status st = hp__norm_load(&r->encoder_norm, &at, &r->reader,
+                                 &r->model->encoder_norm, err);
+    return st ? st : each_share(r, norm_share, pieces, n, err);
+}
+
+/* n pieces from `first` on: stack after stack. */
+static hp_status run_batch(hp__run *r, size_t first, size_t n, hp_error *err)
+{
+    hp_status st = HP_OK;
+    for (size_t k = 0; k < r->n_stacks && !st; k++) {
+        hp__run_enter(r, k);
+        const hp__piece *pieces = r->pieces + first;
+        st = each_share(r, embed_share, pieces, n, err);
+        for (uint32_t i = r->stack->first_layer; i < r->stack->end_layer && !st;
+             i++)
+            st = run_layer(r, i, pieces, n, err);
+        if (!st)
+            st = finish_stack(r, pieces, n, err);
+    }
     return st;
 }
 
@@ -159,7 +190,7 @@ static hp_status run_all(hp__run *r, hp_error *err)
     hp_status st = hp__check_rest(&r->reader, r->extent, logits, err);
     for (size_t i = 0; i < r->n_pieces && !st;) {
         size_t n = hp__batch_size(r, i);
-        st = run_batch(r, &r->pieces[i], n, err);
+        st = run_batch(r, i, n, err);
         i += n;
     }
     return st;

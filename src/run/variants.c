@@ -84,10 +84,13 @@ size_t hp__variant_owner(const hp__variants *v, size_t i, uint32_t layer)
     return i;
 }
 
-uint64_t hp__variants_layers(const hp__variants *v, uint32_t n_layers)
+uint64_t hp__variants_layers(const hp__variants *v, uint32_t first,
+                             uint32_t end)
 {
     uint64_t total = 0;
-    for (size_t i = 0; i < v->n; i++)
-        total += n_layers - v->at[i].begin;
+    for (size_t i = 0; i < v->n; i++) {
+        uint32_t begin = v->at[i].begin > first ? v->at[i].begin : first;
+        total += begin < end ? end - begin : 0;
+    }
     return total;
 }

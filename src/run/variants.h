@@ -32,7 +32,9 @@ void hp__variants_close(hp__variants *v);
 uint32_t hp__variant_begin(const hp__variants *v, size_t i);
 /* Whose state is variant i's in a layer. */
 size_t hp__variant_owner(const hp__variants *v, size_t i, uint32_t layer);
-/* Layers that are computed for all variants together. */
-uint64_t hp__variants_layers(const hp__variants *v, uint32_t n_layers);
+/* How many of layers first .. end - 1 are computed for all variants together.
+ */
+uint64_t hp__variants_layers(const hp__variants *v, uint32_t first,
+                             uint32_t end);
 
 #endif

@@ -59,6 +59,14 @@ static hp_status check_sequences(const hp__scorer *scorer,
     return HP_OK;
 }
 
+/* The sequences whose tokens are a head's queries. */
+static const hp_sequences *queries_of(const hp_model *m, size_t head,
+                                      const hp_sequences *s)
+{
+    const hp_block *b = hp_model_block(m, hp_model_heads(m)[head].block);
+    return b->decoder ? s->decoder : s;
+}
+
 static hp_status sweep(double *values, const hp_model *m,
                        const hp__scorer *scorer, const hp_score_options *o,
                        hp_error *err)
@@ -78,7 +86,7 @@ static hp_status sweep(double *values, const hp_model *m,
         double sum = 0;
         for (size_t i = 0; i < seqs->n; i++)
             sum += s.at[i * s.n_heads + h];
-        values[h] = scorer->value(sum, seqs);
+        values[h] = scorer->value(sum, queries_of(m, h, seqs));
     }
     free(s.at);
     return st;

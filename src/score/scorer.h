@@ -22,7 +22,8 @@ typedef struct hp__scorer {
      */
     unsigned wants;
     void (*see)(double *slot, const hp_seen *seen);
-    /* The score, of the sum of a head's slots. */
+    /* The score, of the sum of a head's slots; `s` are the sequences whose
+     * tokens are its queries. */
     double (*value)(double sum, const hp_sequences *s);
 
     /* Of weights alone, or of what it finds out itself with o->sequences (when

@@ -21,7 +21,7 @@ static hp_status run(const hp_model *m, const hp_backend *b,
     static int32_t ids[WINDOWS * LENGTH];
     static size_t start[WINDOWS + 1];
     bench_tokens(ids, start, WINDOWS, LENGTH);
-    const hp_sequences s = {ids, start, WINDOWS};
+    const hp_sequences s = {ids, start, WINDOWS, NULL};
     const hp_calibration_info info = {
         .source = "random", .sha256 = "", .sequences = WINDOWS};
     const hp_eval_data data = {.sequences = &s, .info = &info};

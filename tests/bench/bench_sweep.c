@@ -146,7 +146,7 @@ static double time_sweep(const hp_model *m, const hp_backend *b, seen_sum *sum)
     static int32_t ids[TOKENS];
     static size_t start[SEQUENCES + 1];
     bench_tokens(ids, start, SEQUENCES, LENGTH);
-    hp_sequences s = {ids, start, SEQUENCES};
+    hp_sequences s = {ids, start, SEQUENCES, NULL};
     hp_observer observer = {
         .wants = HP_SEE_ENTROPY, .see = see, .payload = sum};
     hp_run_options o = {.backend = b, .progress = {step, sum}};

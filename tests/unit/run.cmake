@@ -2,6 +2,7 @@ hp_unit(kernels)
 hp_unit(kernels_backward)
 hp_unit(backend)
 hp_unit(golden)
+hp_unit(pairs)
 
 hp_unit(sweep)
 target_sources(test_sweep PRIVATE support/plain_forward.c)

@@ -90,7 +90,7 @@ static void the_rule_masks_the_same_tokens_everywhere(void **state)
     size_t start[] = {0, 30, 100}, n = 0;
     for (int32_t i = 0; i < 100; i++)
         ids[i] = i;
-    hp_sequences s = {ids, start, 2};
+    hp_sequences s = {ids, start, 2, NULL};
     hp_eval_data d = {.sequences = &s, .special = {specials, 2, 99}};
     specials[1] = (int32_t)chosen[3];
     hp__targets t = {0};
@@ -118,7 +118,7 @@ static void tokens_of_context_are_not_predicted(void **state)
     (void)state;
     const int32_t ids[] = {10, 11, 12, 13, 20, 21, 22, 23};
     const size_t start[] = {0, 4, 8}, context[] = {1, 3};
-    hp_sequences s = {ids, start, 2};
+    hp_sequences s = {ids, start, 2, NULL};
     hp_eval_data d = {.sequences = &s, .context = context};
     hp__targets t = {0};
     assert_int_equal(hp__targets_open(&t, HP_METRIC_PERPLEXITY, &d, NULL),
@@ -295,7 +295,7 @@ static void open_fixture(bench *b, windows *w, fixture f)
         w->start[i + 1] = w->start[i] + 3 + i % 14;
     for (size_t i = 0; i < w->start[N_WINDOWS]; i++)
         w->ids[i] = (int32_t)((i * i + 3 * i) % f.vocab);
-    w->sequences = (hp_sequences){w->ids, w->start, N_WINDOWS};
+    w->sequences = (hp_sequences){w->ids, w->start, N_WINDOWS, NULL};
 }
 
 /* Logits of all tokens under a mask. */
@@ -601,7 +601,7 @@ static void requests_that_cannot_be_met_are_refused(void **state)
     bench b;
     windows w = {0};
     open_fixture(&b, &w, FIXTURE_GPT2);
-    hp_sequences none = {w.ids, w.start, 0};
+    hp_sequences none = {w.ids, w.start, 0, NULL};
     hp_eval_data d = {.sequences = &w.sequences};
     hp_eval_options o = {.run.backend = b.backend};
     hp_eval *base = evaluate(&b, &d, &o);
@@ -617,7 +617,7 @@ static void requests_that_cannot_be_met_are_refused(void **state)
     o.base = (hp_eval_base){0};
     assert_refused(&b, &(hp_eval_data){.sequences = &none}, &o, "nothing to");
     const size_t start[] = {0, 1};
-    hp_sequences one = {w.ids, start, 1};
+    hp_sequences one = {w.ids, start, 1, NULL};
     assert_refused(&b, &(hp_eval_data){.sequences = &one}, &o, "no token");
     o.run.backend = NULL;
     assert_refused(&b, &d, &o, "backend");

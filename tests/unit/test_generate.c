@@ -114,7 +114,9 @@ static void greedy_text_is_that_of_transformers(void **state)
     cJSON_ArrayForEach(one, cases)
     {
         int32_t prompt[MOST], want[MOST];
-        size_t n = read_ids(prompt, cJSON_GetObjectItem(one, "prompt"));
+        const cJSON *encoder = cJSON_GetObjectItem(one, "encoder");
+        size_t n = read_ids(
+            prompt, encoder ? encoder : cJSON_GetObjectItem(one, "prompt"));
         size_t tokens = read_ids(want, cJSON_GetObjectItem(one, "tokens"));
         hp_generate_options o = options_of(&b, tokens);
         hp_stop stop = HP_STOP_END;
@@ -147,7 +149,7 @@ static whole forward(const bench *b, const int32_t *ids, size_t n,
                      const unsigned char *masked)
 {
     size_t start[2] = {0, n};
-    hp_sequences s = {ids, start, 1};
+    hp_sequences s = {ids, start, 1, NULL};
     whole w = {NULL, hp_model_spec(b->model)->vocab};
     w.logits = calloc(n * w.vocab, sizeof *w.logits);
     assert_non_null(w.logits);
@@ -664,9 +666,10 @@ static void a_seed_gives_the_same_text_again(void **state)
 int main(void)
 {
     static char names[][16] = {
-        "gpt2",        "gpt2-bare",    "gpt2-bf16", "gpt2-f16",  "gpt2-f64",
-        "gpt2-scaled", "gpt2-sharded", "llama-gqa", "llama-mqa", "llama-bias",
-        "llama3-rope", "mistral",      "qwen2",     "qwen3"};
+        "gpt2",      "gpt2-bare",   "gpt2-bf16",    "gpt2-f16",
+        "gpt2-f64",  "gpt2-scaled", "gpt2-sharded", "llama-gqa",
+        "llama-mqa", "llama-bias",  "llama3-rope",  "mistral",
+        "qwen2",     "qwen3",       "t5",           "t5-v11"};
     enum { N_NAMES = sizeof names / sizeof *names };
     struct CMUnitTest golden[N_NAMES];
     for (size_t i = 0; i < N_NAMES; i++)

@@ -45,9 +45,8 @@ typedef struct golden {
     hp_checkpoint *checkpoint;
     hp_model *model;
     hp_backend *backend;
-    int32_t *ids;
-    size_t start[MOST_SEQUENCES + 1];
-    hp_sequences sequences;
+    hp_sequences sequences, decoder;
+    const hp_sequences *rows; /* whose tokens an output row belongs to */
     target targets[MOST_TARGETS];
     size_t n_targets;
     size_t width;    /* of an output row: vocabulary, or D */
@@ -112,22 +111,39 @@ static cJSON *parse_file(const char *folder)
     return json;
 }
 
+static hp_sequences sequences_of(const cJSON *list)
+{
+    numbers of_list = numbers_of(list);
+    int32_t *ids = zeroed(of_list.n, sizeof *ids);
+    size_t *start = zeroed(MOST_SEQUENCES + 1, sizeof *start), n = 0;
+    for (size_t i = 0; i < of_list.n; i++)
+        ids[i] = (int32_t)of_list.at[i];
+    free(of_list.at);
+    const cJSON *sequence;
+    cJSON_ArrayForEach(sequence, list)
+    {
+        assert_true(n < MOST_SEQUENCES);
+        start[n + 1] = start[n] + (size_t)cJSON_GetArraySize(sequence);
+        n++;
+    }
+    return (hp_sequences){.ids = ids, .start = start, .n = n};
+}
+
+static void free_sequences(hp_sequences *s)
+{
+    free((void *)(uintptr_t)s->ids);
+    free((void *)(uintptr_t)s->start);
+}
+
 static void read_sequences(golden *g)
 {
-    numbers ids = numbers_of(get(g->expected, "sequences"));
-    g->ids = zeroed(ids.n, sizeof *g->ids);
-    for (size_t i = 0; i < ids.n; i++)
-        g->ids[i] = (int32_t)ids.at[i];
-    free(ids.at);
-    const cJSON *sequence;
-    cJSON_ArrayForEach(sequence, get(g->expected, "sequences"))
-    {
-        size_t n = g->sequences.n++;
-        assert_true(n < MOST_SEQUENCES);
-        g->start[n + 1] = g->start[n] + (size_t)cJSON_GetArraySize(sequence);
-    }
-    g->sequences.ids = g->ids;
-    g->sequences.start = g->start;
+    const cJSON *pairs = cJSON_GetObjectItem(g->expected, "decoder_sequences");
+    g->sequences = sequences_of(get(g->expected, "sequences"));
+    g->rows = &g->sequences;
+    if (!pairs)
+        return;
+    g->decoder = sequences_of(pairs);
+    g->rows = g->sequences.decoder = &g->decoder;
 }
 
 static void add_target(golden *g, size_t sequence, size_t position, int32_t id)
@@ -140,9 +156,10 @@ static void add_target(golden *g, size_t sequence, size_t position, int32_t id)
 static void read_targets(golden *g)
 {
     const cJSON *labelled = cJSON_GetObjectItem(g->expected, "mlm"), *item;
+    const size_t *start = g->rows->start;
     for (size_t s = 0; s < g->sequences.n && !labelled; s++)
-        for (size_t i = g->start[s]; i + 1 < g->start[s + 1]; i++)
-            add_target(g, s, i - g->start[s], g->ids[i + 1]);
+        for (size_t i = start[s]; i + 1 < start[s + 1]; i++)
+            add_target(g, s, i - start[s], g->rows->ids[i + 1]);
     cJSON_ArrayForEach(item, labelled)
     {
         numbers positions = numbers_of(get(item, "positions"));
@@ -183,7 +200,8 @@ static void close_golden(golden *g)
     free(g->entropy);
     free(g->last);
     free(g->losses);
-    free(g->ids);
+    free_sequences(&g->sequences);
+    free_sequences(&g->decoder);
     hp_model_free(g->model);
     hp_checkpoint_free(g->checkpoint);
     hp_backend_free(g->backend);
@@ -204,7 +222,8 @@ static double loss_of(const float *logits, size_t n, int32_t id)
 
 static void see_output(golden *g, const hp_seen *seen, const float *rows)
 {
-    size_t s = seen->sequence, length = g->start[s + 1] - g->start[s];
+    size_t s = seen->sequence;
+    size_t length = g->rows->start[s + 1] - g->rows->start[s];
     if (seen->position + seen->n_query == length)
         memcpy(g->last + s * g->width, rows + (seen->n_query - 1) * g->width,
                g->width * sizeof *rows);
@@ -331,10 +350,13 @@ static void check_entropy(const golden *g)
 {
     double values[MOST_HEADS] = {0};
     numbers got = {values, hp_model_n_heads(g->model)};
-    for (size_t h = 0; h < got.n; h++)
-        for (size_t s = 0; s < g->sequences.n; s++)
-            values[h] += g->entropy[h * g->sequences.n + s] /
-                         (double)g->start[g->sequences.n];
+    const hp_head *heads = hp_model_heads(g->model);
+    for (size_t h = 0; h < got.n; h++) {
+        int decoder = hp_model_block(g->model, heads[h].block)->decoder;
+        const hp_sequences *q = decoder ? &g->decoder : &g->sequences;
+        for (size_t s = 0; s < q->n; s++)
+            values[h] += g->entropy[h * q->n + s] / (double)q->start[q->n];
+    }
     assert_relative(&got, get(g->expected, "entropy"), ENTROPY_TOLERANCE);
 }
 
@@ -381,13 +403,13 @@ static void masked_heads_count_as_zero(void **state)
 /* The labels of the targets, for windows that hold the mask token already. */
 static int32_t *labels_of(const golden *g)
 {
-    size_t n = g->start[g->sequences.n];
+    size_t n = g->rows->start[g->rows->n];
     int32_t *labels = zeroed(n, sizeof *labels);
     for (size_t i = 0; i < n; i++)
         labels[i] = -1;
     for (size_t i = 0; i < g->n_targets; i++)
-        labels[g->start[g->targets[i].sequence] + g->targets[i].position] =
-            g->targets[i].id;
+        labels[g->rows->start[g->targets[i].sequence] +
+               g->targets[i].position] = g->targets[i].id;
     return labels;
 }
 
@@ -494,9 +516,9 @@ int main(void)
         cmocka_unit_test(magnitudes_agree),
         cmocka_unit_test(slices_agree),
     };
-    struct CMUnitTest tests[N_GOLDEN_RUN * N_CHECKS];
-    char names[N_GOLDEN_RUN * N_CHECKS][64];
-    for (size_t i = 0; i < N_GOLDEN_RUN * N_CHECKS; i++) {
+    struct CMUnitTest tests[N_GOLDEN_FOLDERS * N_CHECKS];
+    char names[N_GOLDEN_FOLDERS * N_CHECKS][64];
+    for (size_t i = 0; i < N_GOLDEN_FOLDERS * N_CHECKS; i++) {
         tests[i] = checks[i % N_CHECKS];
         /* State: the folder of the checkpoint. */
         tests[i].initial_state = golden_folders[i / N_CHECKS];

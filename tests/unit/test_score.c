@@ -113,24 +113,26 @@ static void test_golden_magnitude(void **state)
     }
 }
 
-/* The sequences of expected.json. */
+/* Sequences of expected.json. */
 typedef struct golden_data {
     int32_t ids[512];
     size_t start[17];
     hp_sequences s;
 } golden_data;
 
-static void read_sequences(golden_data *d, const char *name)
+/* Without the key n is 0. */
+static void read_sequences(golden_data *d, const char *name, const char *key)
 {
     char path[512];
     hp__json *j = NULL;
     (void)snprintf(path, sizeof path, "tests/golden/%s/expected.json", name);
     if (hp__json_open(&j, path, (size_t)16 << 20, &err))
         fail_msg("%s", err.message);
-    const hp__node *list = hp__node_find(hp__json_root(j), "sequences");
+    const hp__node *list = hp__node_find(hp__json_root(j), key);
     d->s = (hp_sequences){.ids = d->ids, .start = d->start};
     d->start[0] = 0;
-    for (const hp__node *s = hp__node_first(list); s; s = hp__node_next(s)) {
+    for (const hp__node *s = list ? hp__node_first(list) : NULL; s;
+         s = hp__node_next(s)) {
         size_t n = d->start[d->s.n];
         for (const hp__node *t = hp__node_first(s); t; t = hp__node_next(t)) {
             assert_true(n < 512);
@@ -147,12 +149,14 @@ static void test_golden_entropy(void **state)
     (void)state;
     const hp_calibration_info info = {
         .source = "here", .sha256 = "00", .sequences = 4};
-    for (size_t i = 0; i < N_GOLDEN_RUN; i++) {
+    for (size_t i = 0; i < N_GOLDEN_FOLDERS; i++) {
         double expected[MOST_HEADS] = {0};
-        golden_data d;
+        golden_data d, decoder;
         hp_model *m = open_golden(golden_folders[i]);
         size_t n = read_expected(expected, golden_folders[i], "entropy");
-        read_sequences(&d, golden_folders[i]);
+        read_sequences(&d, golden_folders[i], "sequences");
+        read_sequences(&decoder, golden_folders[i], "decoder_sequences");
+        d.s.decoder = decoder.s.n ? &decoder.s : NULL;
         hp_scores *s = NULL;
         const hp_score_options o = {.run = {.backend = backend},
                                     .sequences = &d.s,
@@ -207,7 +211,7 @@ static void test_order_of_slots(void **state)
     (void)state;
     golden_data d;
     hp_model *m = open_golden("bert-mlm");
-    read_sequences(&d, "bert-mlm");
+    read_sequences(&d, "bert-mlm", "sequences");
     hp_score_options o = {.run = {.backend = backend, .threads = 1},
                           .sequences = &d.s};
     hp_scores *one = NULL, *many = NULL;

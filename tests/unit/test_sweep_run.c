@@ -55,7 +55,7 @@ static void make_text(void)
     }
     for (size_t i = 0; i < 5; i++)
         room.start[i] = i * (TOKENS / 4);
-    room.sequences = (hp_sequences){room.ids, room.start, 4};
+    room.sequences = (hp_sequences){room.ids, room.start, 4, NULL};
     room.info = (hp_calibration_info){.source = "text",
                                       .sha256 = "0123",
                                       .sequences = 4,

@@ -35,7 +35,7 @@ static int remove_folder(void **state)
 
 static void copy(const char *from)
 {
-    fixture_copy(folder, from);
+    edit_copy(folder, from);
     memset(&err, 0, sizeof err);
 }
 
@@ -47,7 +47,7 @@ static void test_spec(void **state)
     assert_int_equal(s->n_layers, 5);
     assert_int_equal(s->n_encoder_layers, 2);
     assert_int_equal(s->max_positions, 0);
-    assert_int_equal(s->decoder_start, 0);
+    assert_int_equal(s->start_token, 0);
     assert_int_equal(s->activation, HP_ACTIVATION_RELU);
     assert_int_equal(s->gated, 0);
     assert_int_equal(s->output, HP_OUTPUT_CAUSAL);
@@ -187,7 +187,7 @@ static void test_defaults(void **state)
     assert_int_equal(hp_model_block(m, 0)->relative.buckets, 32);
     assert_int_equal(hp_model_block(m, 0)->relative.max_distance, 128);
     assert_int_equal(hp_model_spec(m)->activation, HP_ACTIVATION_RELU);
-    assert_int_equal(hp_model_spec(m)->decoder_start, 7);
+    assert_int_equal(hp_model_spec(m)->start_token, 7);
     close_model(m);
     copy(GATED);
     edit_config(folder, "\"num_decoder_layers\": 2,",

@@ -1,0 +1,102 @@
+/*
+ * From buckets to distances (Raffel et al. 2020, section 2.1): near distances
+ * have a bucket each, farther ones share buckets that grow by a factor.
+ */
+#include "run/relative.h"
+#include "base/arena.h"
+#include "base/checked.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/*
+ * The authors' own computation, in single precision as transformers does it:
+ * where a logarithm is nearly whole, the precision decides.
+ */
+static uint32_t bucket_of(uint32_t distance, uint32_t buckets,
+                          uint32_t max_distance)
+{
+    uint32_t exact = buckets / 2;
+    if (distance < exact)
+        return distance;
+    float grown = logf((float)distance / (float)exact) /
+                  (float)log((double)max_distance / (double)exact) *
+                  (float)(buckets - exact);
+    if (!(grown < (float)(buckets - 1 - exact)))
+        return buckets - 1;
+    return exact + (uint32_t)grown;
+}
+
+uint32_t hp__relative_bucket(const hp_relative *r, int one_way,
+                             int32_t distance)
+{
+    uint32_t size = (uint32_t)(distance < 0 ? -distance : distance);
+    if (one_way)
+        return bucket_of(distance < 0 ? size : 0, r->buckets, r->max_distance);
+    uint32_t half = r->buckets / 2;
+    return (distance > 0 ? half : 0) + bucket_of(size, half, r->max_distance);
+}
+
+hp_status hp__relative_room(size_t *floats, const hp_block *b, hp_error *err)
+{
+    size_t n, width = 2 * (size_t)b->relative.max_distance + 1;
+    if (!b->relative.table)
+        return HP_OK;
+    if (!hp__mul(&n, b->n_heads, width) || !hp__add(&n, n, 16) ||
+        !hp__add(floats, *floats, n))
+        return hp_fail(err, HP_NOMEM, "out of memory (tensor '%s')",
+                       b->relative.table->name);
+    return HP_OK;
+}
+
+/* The bias is added to scores that the softmax scales. */
+static void spread(float *out, const float *table, const hp_block *b)
+{
+    int32_t reach = (int32_t)b->relative.max_distance;
+    size_t width = 2 * (size_t)reach + 1;
+    for (int32_t d = -reach; d <= reach; d++) {
+        size_t bucket = hp__relative_bucket(&b->relative, b->causal, d);
+        for (size_t h = 0; h < b->n_heads; h++)
+            out[h * width + (size_t)(d + reach)] =
+                table[bucket * b->n_heads + h] / b->scale;
+    }
+}
+
+hp_status hp__relative_load(hp__relative *out, float **at, const hp__reader *r,
+                            const hp_block *b, hp_error *err)
+{
+    const hp_tensor *t = b->relative.table;
+    float *table = NULL;
+    *out = (hp__relative){0};
+    if (!t)
+        return HP_OK;
+    hp__band all = hp__band_all(t);
+    hp_status st = hp__new(&table, (size_t)t->n_elements, sizeof *table, err);
+    if (!st)
+        st = hp__read_band(table, r, &all, err);
+    if (!st) {
+        size_t n = b->n_heads * (2 * (size_t)b->relative.max_distance + 1);
+        spread(*at, table, b);
+        *out = (hp__relative){*at, b->relative.max_distance};
+        *at += (n + 15) / 16 * 16;
+    }
+    free(table);
+    return st;
+}
+
+void hp__relative_add(const hp__kernels *k, const float *bias, size_t reach,
+                      float *scores, size_t first, size_t n, size_t query)
+{
+    size_t i = 0,
+           end = query + reach + 1 > first ? query + reach + 1 - first : 0;
+    end = end < n ? end : n;
+    for (; i < end && first + i + reach < query; i++)
+        scores[i] += bias[0];
+    if (i < end) {
+        hp__matrix near = {scores + i, 1, end - i, end - i};
+        k->add_bias(&near, bias + (first + i + reach - query));
+        i = end;
+    }
+    for (; i < n; i++)
+        scores[i] += bias[2 * reach];
+}
