@@ -10,6 +10,7 @@
 
 static void add_step(hp__decoding *out, hp__decoder step)
 {
+    step.fused = out->fused;
     if (out->n < HP__DECODERS_MOST)
         out->items[out->n++] = step;
     else
@@ -66,8 +67,9 @@ void hp__decoding_fallback(hp__decoding *out, int strip)
 {
     add_replace(out, HP__WORD_MARK, " ");
     add_fallback(out);
+    out->fused = 1;
     if (strip)
-        add_strip(out, (hp__decoder){.from = " ", .start = 1, .fused = 1});
+        add_strip(out, (hp__decoder){.from = " ", .start = 1});
 }
 
 /* ---- tokenizer.json ---- */
@@ -75,7 +77,6 @@ void hp__decoding_fallback(hp__decoding *out, int strip)
 typedef struct reader {
     hp__decoding *out;
     hp__arena *arena;
-    int fused; /* Fuse came before */
     int bytes; /* ByteLevel came before: what comes is no text */
 } reader;
 
@@ -137,7 +138,7 @@ static hp_status read_replace(reader *r, const hp__node *node, hp_error *err)
     if (!from)
         return refuse(r, "Replace with a regular expression", err);
     /* Parts of a token may end inside a longer pattern. */
-    if (!*from || (r->fused && (hp__utf8_next(from, &end), from[end])))
+    if (!*from || (r->out->fused && (hp__utf8_next(from, &end), from[end])))
         return refuse(r, "Replace of such a pattern", err);
     hp_status st = hp__node_get_string(&to, node, "content", err);
     if (!st)
@@ -151,7 +152,7 @@ static hp_status read_replace(reader *r, const hp__node *node, hp_error *err)
 
 static hp_status read_strip(reader *r, const hp__node *node, hp_error *err)
 {
-    hp__decoder step = {.from = NULL, .fused = r->fused};
+    hp__decoder step = {.from = NULL};
     uint32_t start = 0, stop = 0;
     hp_status st = hp__node_get_string(&step.from, node, "content", err);
     if (!st)
@@ -164,7 +165,7 @@ static hp_status read_strip(reader *r, const hp__node *node, hp_error *err)
         st = hp__arena_strdup(&step.from, r->arena, step.from, err);
     if (st)
         return st;
-    if (stop && r->fused)
+    if (stop && r->out->fused)
         return refuse(r, "Strip of the end behind Fuse", err);
     step.start = start;
     step.stop = stop;
@@ -175,7 +176,7 @@ static hp_status read_strip(reader *r, const hp__node *node, hp_error *err)
 static hp_status read_fallback(reader *r, const hp__node *node, hp_error *err)
 {
     (void)node;
-    if (r->fused)
+    if (r->out->fused)
         return refuse(r, "ByteFallback behind Fuse", err);
     add_fallback(r->out);
     return HP_OK;
@@ -185,7 +186,7 @@ static hp_status read_fuse(reader *r, const hp__node *node, hp_error *err)
 {
     (void)node;
     (void)err;
-    r->fused = 1;
+    r->out->fused = 1;
     return HP_OK;
 }
 

@@ -31,6 +31,7 @@ typedef struct hp__decoding {
     const char *unknown; /* a component that cannot be run; NULL: none */
     hp__decoder items[HP__DECODERS_MOST];
     size_t n;
+    int fused;         /* Fuse is among them */
     const char *mark;  /* stands for a space; NULL: nothing does */
     int byte_fallback; /* tokens <0x00> .. <0xFF> are bytes */
 } hp__decoding;

@@ -146,11 +146,10 @@ static hp_status encode_piece(encoder *e, const char *text, size_t len,
 {
     const hp_tokenizer *t = e->t;
     hp__added_scan scan = {.text = text, .len = len};
-    int at_start = e->piece == 0;
+    hp__piece piece = {text, len, e->inside, 0};
     if (t->normalizers.n) {
-        hp__piece piece = {text, len, e->inside};
         hp_status st = hp__normalizers_run(&t->normalizers, &e->normal,
-                                           &e->spare, piece, err);
+                                           &e->spare, &piece, err);
         if (st)
             return st;
         scan.text = e->normal.data;
@@ -158,7 +157,7 @@ static hp_status encode_piece(encoder *e, const char *text, size_t len,
     }
     hp_status st = HP_OK;
     while (!st && !e->split.stop && hp__added_next(&t->normal, &scan)) {
-        e->split.at_start = at_start && scan.from == 0;
+        e->split.at_start = !e->piece && !scan.from && !piece.moved;
         if (scan.id >= 0)
             add_ids(e, &scan.id, 1);
         else

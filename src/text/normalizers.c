@@ -29,7 +29,8 @@ hp_status hp__normalizers_bert(hp__normalizers *out, const hp__bert_cleaning *b,
     hp_status st = HP_OK;
     out->loose |= b->clean_text || b->handle_chinese_chars;
     if (b->clean_text)
-        st = add_step(out, (hp__normalizer){.run = hp__normal_clean}, err);
+        st = add_step(
+            out, (hp__normalizer){.run = hp__normal_clean, .drops = 1}, err);
     if (!st && b->handle_chinese_chars)
         st = add_step(out, (hp__normalizer){.run = hp__normal_space_cjk}, err);
     if (!st && b->strip_accents)
@@ -37,7 +38,9 @@ hp_status hp__normalizers_bert(hp__normalizers *out, const hp__bert_cleaning *b,
                       (hp__normalizer){.run = hp__normal_form, .form = HP__NFD},
                       err);
     if (!st && b->strip_accents)
-        st = add_step(out, (hp__normalizer){.run = hp__normal_drop_marks}, err);
+        st = add_step(
+            out, (hp__normalizer){.run = hp__normal_drop_marks, .drops = 1},
+            err);
     if (!st && b->lowercase)
         st = add_step(out, (hp__normalizer){.run = hp__normal_lower}, err);
     return st;
@@ -69,7 +72,7 @@ static void note_replacement(hp__normalizers *out, const char *pattern,
 hp_status hp__normalizers_replace(hp__normalizers *out, const char *pattern,
                                   const char *content, hp_error *err)
 {
-    hp__normalizer step = {.run = hp__normal_replace};
+    hp__normalizer step = {.run = hp__normal_replace, .drops = !*content};
     if (!*pattern)
         return hp_fail(err, HP_UNSUPPORTED,
                        "normalizer Replace of an empty text is not supported");
@@ -104,16 +107,18 @@ hp_status hp__normalizers_strip(hp__normalizers *out, int left, int right,
                                 hp_error *err)
 {
     out->whole = 1;
-    return add_step(
-        out,
-        (hp__normalizer){.run = hp__normal_strip, .left = left, .right = right},
-        err);
+    return add_step(out,
+                    (hp__normalizer){.run = hp__normal_strip,
+                                     .left = left,
+                                     .right = right,
+                                     .drops = left},
+                    err);
 }
 
 hp_status hp__normalizers_charsmap(hp__normalizers *out, const char *bytes,
                                    size_t len, hp_error *err)
 {
-    hp__normalizer step = {.run = hp__normal_charsmap};
+    hp__normalizer step = {.run = hp__normal_charsmap, .drops = 1};
     hp_status st = hp__charsmap_read(&step.map, out->arena, bytes, len, err);
     if (st)
         return st;
@@ -172,8 +177,9 @@ static hp_status read_strip_accents(hp__normalizers *out, const hp__node *node,
                                     hp_error *err)
 {
     (void)node;
-    return add_step(out, (hp__normalizer){.run = hp__normal_drop_combining},
-                    err);
+    return add_step(
+        out, (hp__normalizer){.run = hp__normal_drop_combining, .drops = 1},
+        err);
 }
 
 static hp_status read_strip(hp__normalizers *out, const hp__node *node,
@@ -283,15 +289,29 @@ void hp__normalizers_clear(hp__normalizers *n)
     n->n = 0;
 }
 
+/* Whether the first character alone comes to nothing. */
+static int drops_start(const hp__normalizer *step, hp__buffer *scratch,
+                       const hp__buffer *text)
+{
+    size_t end = 0;
+    if (!step->drops || !text->len)
+        return 0;
+    hp__utf8_next(text->data, &end);
+    scratch->len = 0;
+    return step->run(step, scratch, text->data, end, NULL) == HP_OK &&
+           !scratch->len;
+}
+
 hp_status hp__normalizers_run(const hp__normalizers *n, hp__buffer *a,
-                              hp__buffer *b, hp__piece piece, hp_error *err)
+                              hp__buffer *b, hp__piece *piece, hp_error *err)
 {
     a->len = 0;
-    hp__buffer_add(a, piece.text, piece.len);
+    hp__buffer_add(a, piece->text, piece->len);
     for (size_t i = 0; i < n->n; i++) {
         const hp__normalizer *step = &n->items[i];
-        if (piece.inside && step->only_at_start)
+        if (piece->inside && step->only_at_start)
             continue;
+        piece->moved |= drops_start(step, b, a);
         b->len = 0;
         hp_status st = step->run(step, b, a->data ? a->data : "", a->len, err);
         if (st)

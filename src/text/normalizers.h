@@ -26,6 +26,7 @@ typedef struct hp__normalizer {
     int left, right;     /* Strip */
     hp__charsmap *map;   /* Precompiled */
     int only_at_start;   /* does nothing inside a text */
+    int drops;           /* can leave out a character at the start */
 } hp__normalizer;
 
 typedef struct hp__normalizers {
@@ -73,11 +74,12 @@ typedef struct hp__piece {
     const char *text;
     size_t len;
     int inside; /* is no beginning of a text */
+    int moved;  /* out: what it begins with now is no longer its beginning */
 } hp__piece;
 
 /* All steps; the result is in *a, the other is scratch. */
 HP_CHECKED
 hp_status hp__normalizers_run(const hp__normalizers *n, hp__buffer *a,
-                              hp__buffer *b, hp__piece piece, hp_error *err);
+                              hp__buffer *b, hp__piece *piece, hp_error *err);
 
 #endif

@@ -53,14 +53,21 @@ hp_status hp__splitters_byte_level(hp__splitters *out, int add_prefix_space,
         st = add_stage(out, (hp__splitter){.run = hp__stage_bytes}, err);
     /* A pair of letters across a cut would not be merged. */
     out->whole |= !use_regex;
+    out->cuts |= use_regex;
     out->tight = 1;
     out->bytes = 1;
     return st;
 }
 
+hp_status hp__splitters_whitespace(hp__splitters *out, hp_error *err)
+{
+    out->cuts = 1;
+    return add_characters(out, hp__unicode_is_space, HP__REMOVED, err);
+}
+
 hp_status hp__splitters_bert(hp__splitters *out, hp_error *err)
 {
-    hp_status st = add_characters(out, hp__unicode_is_space, HP__REMOVED, err);
+    hp_status st = hp__splitters_whitespace(out, err);
     return st ? st
               : add_characters(out, hp__unicode_is_punctuation, HP__ISOLATED,
                                err);
@@ -76,6 +83,7 @@ hp_status hp__splitters_metaspace(hp__splitters *out, const char *mark,
                           .prepending = prepending};
     hp_status st = hp__arena_strdup(&stage.mark, out->arena, mark, err);
     int usual = strcmp(mark, HP__WORD_MARK) == 0;
+    out->cuts |= cut;
     out->marks |= !cut && usual;
     out->whole |= !cut && !usual;
     return st ? st : add_stage(out, stage, err);
@@ -87,11 +95,6 @@ hp_status hp__splitters_words(hp__splitters *out, hp_error *err)
     return add_stage(
         out, (hp__splitter){.run = hp__stage_words, .mark = HP__WORD_MARK},
         err);
-}
-
-hp_status hp__splitters_whitespace(hp__splitters *out, hp_error *err)
-{
-    return add_characters(out, hp__unicode_is_space, HP__REMOVED, err);
 }
 
 /* ---- tokenizer.json ---- */

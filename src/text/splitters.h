@@ -50,8 +50,10 @@ typedef struct hp__splitters {
     hp__splitter items[HP__SPLITTERS_MOST];
     size_t n;
     hp__arena *arena; /* set by the owner; texts are copied into it */
-    int whole; /* text cannot be cut before a space and go through in pieces */
-    int tight; /* the same unless white space stays as it is before */
+    /* Whether a text can be cut before a space and go through in pieces: */
+    int cuts;  /* it is cut there anyway */
+    int whole; /* it must not be */
+    int tight; /* it must not be if white space comes and goes before */
     int marks; /* spaces become HP__WORD_MARK without a cut */
     int words; /* the last stage cuts at HP__WORD_MARK */
     int bytes; /* bytes are written as characters (ByteLevel) */

@@ -127,7 +127,7 @@ static int can_be_cut(const hp_tokenizer *t)
     const hp__splitters *p = &t->splitters;
     if (n->whole || p->whole || (n->loose && (p->tight || p->words)))
         return 0;
-    return p->words ? n->marks || p->marks : p->n && !n->marks && !p->marks;
+    return p->words ? n->marks || p->marks : p->cuts && !n->marks && !p->marks;
 }
 
 /* Where no merge joins words, they can be merged one by one. */

@@ -69,10 +69,10 @@ static hp_status normalized_text(hp__added_token *token, const hp_tokenizer *t,
                                  hp__buffer *a, hp_error *err)
 {
     hp__buffer spare = {0};
+    hp__piece piece = {.text = token->text, .len = token->len};
     hp_status st = HP_OK;
     if (t->normalizers.n) {
-        st = hp__normalizers_run(&t->normalizers, a, &spare,
-                                 (hp__piece){token->text, token->len, 0}, err);
+        st = hp__normalizers_run(&t->normalizers, a, &spare, &piece, err);
         token->text = a->data;
         token->len = a->len;
     }

@@ -34,6 +34,20 @@ static const span later[] = {
     {0x1e000, 0x1e6f5}, {0x1e944, 0x1e95f},
 };
 
+/* StripAccents knows the marks of Unicode 9: those among `later`, and newer
+ * ones, spacing marks most of them, that are not there. */
+static const span marks_of_9[] = {
+    {0x8d4, 0x8e1},     {0x1885, 0x1886},   {0x1dfb, 0x1dfb},
+    {0xa8c5, 0xa8c5},   {0xa9bd, 0xa9bd},   {0x1123e, 0x1123e},
+    {0x11435, 0x11446}, {0x11c2f, 0x11c3f}, {0x11c92, 0x11cb6},
+    {0x1e000, 0x1e02a}, {0x1e944, 0x1e94a},
+};
+static const span later_marks[] = {
+    {0xcf3, 0xcf3},     {0x1715, 0x1715},   {0x1cf7, 0x1cf7},
+    {0x11145, 0x11146}, {0x111c9, 0x111c9}, {0x111ce, 0x111ce},
+    {0x1182c, 0x1182e}, {0x16f7f, 0x16f87}, {0x16ff0, 0x16ff1},
+};
+
 static const span cjk[] = {
     {0x3400, 0x4dbf},   {0x4e00, 0x9fff},   {0xf900, 0xfaff},
     {0x20000, 0x2a6df}, {0x2a700, 0x2b81f}, {0x2b920, 0x2ceaf},
@@ -118,9 +132,15 @@ int hp__unicode_is_combining(uint32_t c)
 {
     if (c < 0x300)
         return 0;
+    if (c == 0x1cf2 || c == 0x1cf3) /* no longer */
+        return 1;
     utf8proc_category_t k = category(c);
-    return k == UTF8PROC_CATEGORY_MN || k == UTF8PROC_CATEGORY_MC ||
-           k == UTF8PROC_CATEGORY_ME;
+    if (k != UTF8PROC_CATEGORY_MN && k != UTF8PROC_CATEGORY_MC &&
+        k != UTF8PROC_CATEGORY_ME)
+        return 0;
+    if (is_later(c))
+        return is_within(marks_of_9, sizeof marks_of_9 / sizeof *marks_of_9, c);
+    return !is_within(later_marks, sizeof later_marks / sizeof *later_marks, c);
 }
 
 int hp__unicode_is_other(uint32_t c)
