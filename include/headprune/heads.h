@@ -22,6 +22,8 @@ typedef struct hp_head {
     uint32_t block;   /* attention block, counted through the model */
     uint32_t layer;   /* layer of its stack */
     uint32_t head;    /* head of its block, as the original model counts */
+    uint32_t group;   /* heads of a block with the same number share keys and
+                         values; `head` where each has its own */
 } hp_head;
 
 /*
@@ -33,6 +35,9 @@ typedef struct hp_head {
 HP_CHECKED
 hp_status hp_heads_parse(unsigned char *mask, const char *text,
                          const hp_head *heads, size_t n_heads, hp_error *err);
+/* 1: some heads share keys and values with others. */
+int hp_heads_shared(const hp_head *heads, size_t n_heads);
+
 /*
  * The list form of a mask, heads in model order, "0:1,4 3:2". `*out` is freed
  * by the caller with free().

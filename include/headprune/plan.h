@@ -12,6 +12,15 @@ extern "C" {
 
 typedef enum hp_scope { HP_SCOPE_GLOBAL, HP_SCOPE_LAYER } hp_scope;
 
+/* Which heads go together. Where no keys and values are shared, none do. */
+typedef enum hp_group {
+    HP_GROUP_NONE, /* every head by itself */
+    HP_GROUP_KV,   /* all heads that share keys and values */
+    HP_GROUP_EVEN  /* one head of every such group of a block */
+} hp_group;
+/* "none", "kv", "even"; never NULL. */
+const char *hp_group_name(hp_group g);
+
 typedef struct hp_policy {
     int has_count; /* 1: `count` heads; 0: floor(ratio * heads + 1e-9) */
     double ratio;  /* 0 .. 1 */
@@ -19,6 +28,7 @@ typedef struct hp_policy {
     hp_scope scope; /* layer: the ratio or count is of every block's heads */
     size_t keep;    /* every block keeps at least this many heads */
     const unsigned char *protect; /* [n_heads] or NULL; 1: never pruned */
+    hp_group group; /* what goes together is ranked by the sum of its scores */
 } hp_policy;
 
 /* Self-contained like hp_scores. A plan made from a list of heads has no
@@ -42,8 +52,10 @@ typedef struct hp_plan {
 
 /*
  * Takes heads in rank order, passing over those that `protect` or `keep`
- * hold back. HP_INVALID: ratio outside 0..1, or fewer heads may go than asked
- * for; the message says how many may.
+ * hold back. Of heads that go together, as many as fit into a ratio.
+ * HP_INVALID: ratio outside 0..1, fewer heads may go than asked for (the
+ * message says how many may), or a count that heads which go together do not
+ * make up.
  */
 HP_CHECKED
 hp_status hp_plan_make(hp_plan **out, const hp_scores *s,

@@ -84,6 +84,7 @@ typedef struct hp_sweep {
     hp_calibration_info calibration; /* when has_calibration */
     hp_scope scope;
     size_t keep;
+    hp_group group;
     hp_eval baseline;             /* the model as it is; no losses, no base */
     hp_samples samples;           /* of the model as it is */
     size_t max_tokens;            /* of a sample; 0 without prompts */

@@ -44,6 +44,10 @@ static void shape_text(char *out, size_t size, const hp_spec *s)
                  "width %u",
                  s->n_encoder_layers, decoder, s->n_heads, s->head_dim,
                  s->width);
+    else if (s->n_kv_heads != s->n_heads)
+        snprintf(out, size,
+                 "%u layers x %u heads of %u, %u for keys and values, width %u",
+                 s->n_layers, s->n_heads, s->head_dim, s->n_kv_heads, s->width);
     else
         snprintf(out, size, "%u layers x %u heads of %u, width %u", s->n_layers,
                  s->n_heads, s->head_dim, s->width);

@@ -45,6 +45,10 @@ const option_row option_rows[] = {
         CHOICE("scope", "SCOPE", "global|layer", TAKES_POLICY | TAKES_SWEEP,
                "rank all heads together (global, the default), or take the "
                "share from every attention block (layer)"),
+    [OPT_GROUP] =
+        CHOICE("group", "GROUP", "none|kv|even", TAKES_POLICY | TAKES_SWEEP,
+               "heads that share keys and values go together (kv), or as many "
+               "from every such group (even)"),
     [OPT_KEEP] = NUMBER("keep", "N", 0, UINT32_MAX, TAKES_POLICY | TAKES_SWEEP,
                         "leave every attention block at least N heads"),
     [OPT_PROTECT] = TEXT("protect", 0, "LIST", TAKES_POLICY,

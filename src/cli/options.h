@@ -58,6 +58,7 @@ typedef enum option_id {
     OPT_RATIO,
     OPT_COUNT,
     OPT_SCOPE,
+    OPT_GROUP,
     OPT_KEEP,
     OPT_PROTECT,
     OPT_PLAN,

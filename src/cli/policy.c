@@ -75,7 +75,8 @@ hp_status work_make_plan(work *w, cli *c, hp_error *err)
                         .count = (size_t)v[OPT_COUNT].number,
                         .scope = (hp_scope)v[OPT_SCOPE].number,
                         .keep = (size_t)v[OPT_KEEP].number,
-                        .protect = protect};
+                        .protect = protect,
+                        .group = (hp_group)v[OPT_GROUP].number};
     if (!st)
         st = hp_plan_make(&w->plan, s, &policy, err);
     free(protect);

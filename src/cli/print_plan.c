@@ -17,6 +17,8 @@ static void print_policy(FILE *out, const hp_plan *p)
         fprintf(out, ", scope %s, keep %zu",
                 policy->scope == HP_SCOPE_LAYER ? "layer" : "global",
                 policy->keep);
+        if (policy->group != HP_GROUP_NONE)
+            fprintf(out, ", group %s", hp_group_name(policy->group));
     }
     fputc('\n', out);
 }

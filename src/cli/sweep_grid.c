@@ -102,7 +102,8 @@ static hp_status plan_method(sweep_work *s, const cli *c,
 {
     const option_value *v = c->opt.value;
     hp_policy policy = {.scope = (hp_scope)v[OPT_SCOPE].number,
-                        .keep = (size_t)v[OPT_KEEP].number};
+                        .keep = (size_t)v[OPT_KEEP].number,
+                        .group = (hp_group)v[OPT_GROUP].number};
     for (size_t r = 0; r < s->n_ratios; r++) {
         policy.ratio = s->ratios[r];
         for (size_t i = 0; i < s->n_scores; i++) {

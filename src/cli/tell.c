@@ -95,6 +95,8 @@ static void tell_count(FILE *out, const work *w)
             n ? 100.0 * (double)p->n_pruned / (double)n : 0.0);
     if (p->method[0] && !p->policy.has_count)
         fprintf(out, "; ratio %.15g", p->policy.ratio);
+    if (p->policy.group != HP_GROUP_NONE)
+        fprintf(out, "; group %s", hp_group_name(p->policy.group));
     fputc(')', out);
     if (p->method[0]) {
         fputs(" by ", out);

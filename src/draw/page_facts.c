@@ -100,6 +100,12 @@ void hp__put_model(hp__buffer *b, const hp_model_info *m)
     end_fact(b);
 }
 
+static void put_group(hp__buffer *b, hp_group group)
+{
+    if (group != HP_GROUP_NONE)
+        hp__buffer_printf(b, ", group %s", hp_group_name(group));
+}
+
 static void put_policy(hp__buffer *b, const hp_plan *p)
 {
     if (!*p->method)
@@ -112,6 +118,7 @@ static void put_policy(hp__buffer *b, const hp_plan *p)
     hp__buffer_printf(b, ", scope %s, keep %zu",
                       p->policy.scope == HP_SCOPE_LAYER ? "layer" : "global",
                       p->policy.keep);
+    put_group(b, p->policy.group);
     end_fact(b);
 }
 
@@ -220,6 +227,7 @@ void hp__put_sweep_facts(hp__buffer *b, const hp_document *d, int with_model)
     put_fact(b, "policy");
     hp__buffer_printf(b, "scope %s, keep %zu",
                       s->scope == HP_SCOPE_LAYER ? "layer" : "global", s->keep);
+    put_group(b, s->group);
     end_fact(b);
     put_fact(b, "points");
     hp__buffer_printf(b, "%zu of %zu", s->n_points, s->n_planned);

@@ -112,6 +112,7 @@ static hp_status describe(hp_sweep *s, hp__arena *a, const sweeping *w,
     if (w->n) {
         s->scope = w->o->plans[0]->policy.scope;
         s->keep = w->o->plans[0]->policy.keep;
+        s->group = w->o->plans[0]->policy.group;
     }
     s->max_tokens = w->o->prompts ? w->o->prompts->max_tokens : 0;
     s->n_planned = w->n;

@@ -196,6 +196,14 @@ hp_status hp_heads_parse(unsigned char *mask, const char *text,
     return st;
 }
 
+int hp_heads_shared(const hp_head *heads, size_t n_heads)
+{
+    for (size_t i = 0; i < n_heads; i++)
+        if (heads[i].group != heads[i].head)
+            return 1;
+    return 0;
+}
+
 hp_status hp_heads_format(char **out, const unsigned char *mask,
                           const hp_head *heads, size_t n_heads, hp_error *err)
 {

@@ -49,7 +49,7 @@ static hp_status name_heads(hp_model *m, const hp__pruned *gone, hp_error *err)
     size_t at = 0;
     for (size_t i = 0; i < m->n_blocks && !st; i++) {
         const hp_block *b = &m->blocks[i];
-        uint32_t number = 0;
+        uint32_t number = 0, shared = b->n_heads / b->n_kv_heads;
         for (uint32_t j = 0; j < b->n_heads && !st; j++, number++) {
             while (at < gone->n && gone->heads[at][0] == b->layer &&
                    gone->heads[at][1] == number) {
@@ -60,7 +60,8 @@ static hp_status name_heads(hp_model *m, const hp__pruned *gone, hp_error *err)
             *h = (hp_head){.name = b->name,
                            .block = (uint32_t)i,
                            .layer = b->layer,
-                           .head = number};
+                           .head = number,
+                           .group = shared > 1 ? j / shared : number};
             st = hp__arena_printf(&h->id, &m->arena, err, "%s:%u", b->id,
                                   (unsigned)number);
         }

@@ -98,8 +98,8 @@ void hp__document_calibration(hp__emitter *e, const hp_calibration_info *c)
     hp__emit_end(e);
 }
 
-void hp__document_head(hp__emitter *e, const hp_head *h, double score,
-                       uint32_t rank)
+void hp__document_head(hp__emitter *e, const hp_head *h, int shared,
+                       double score, uint32_t rank)
 {
     hp__emit_object(e, NULL, 1);
     hp__emit_string(e, "id", h->id);
@@ -107,6 +107,8 @@ void hp__document_head(hp__emitter *e, const hp_head *h, double score,
     hp__emit_string(e, "name", h->name);
     hp__emit_uint(e, "layer", h->layer);
     hp__emit_uint(e, "head", h->head);
+    if (shared)
+        hp__emit_uint(e, "group", h->group);
     hp__emit_double(e, "score", score);
     if (rank == HP__NO_RANK)
         hp__emit_null(e, "rank");
@@ -135,8 +137,9 @@ hp_status hp_document_scores(char **out, const hp_scores *s, hp_error *err)
                s->has_seed ? &s->seed : NULL);
     hp__document_calibration(&e, s->has_calibration ? &s->calibration : NULL);
     hp__emit_array(&e, "heads", 0);
+    int shared = hp_heads_shared(s->heads, s->n_heads);
     for (size_t i = 0; i < s->n_heads; i++) {
-        hp__document_head(&e, &s->heads[i], s->values[i], s->rank[i]);
+        hp__document_head(&e, &s->heads[i], shared, s->values[i], s->rank[i]);
         hp__emit_end(&e);
     }
     hp__emit_end(&e);
@@ -164,6 +167,7 @@ static hp_status put_policy(hp__emitter *e, const hp_plan *p, hp_error *err)
                     o->scope == HP_SCOPE_LAYER ? "layer" : "global");
     hp__emit_uint(e, "keep", o->keep);
     hp__emit_string(e, "protect", protect ? protect : "");
+    hp__emit_string(e, "group", hp_group_name(o->group));
     hp__emit_end(e);
     free(protect);
     return st;
@@ -174,7 +178,7 @@ static void put_list(hp__emitter *e, const hp_plan *p)
     hp__emit_array(e, "list", 0);
     for (size_t k = 0; k < p->n_pruned; k++) {
         uint32_t i = p->order[k];
-        hp__document_head(e, &p->heads[i],
+        hp__document_head(e, &p->heads[i], 0,
                           p->values ? p->values[i] : (double)NAN,
                           p->rank ? p->rank[i] : HP__NO_RANK);
         hp__emit_end(e);

@@ -32,9 +32,9 @@ void hp__document_seed(hp__emitter *e, uint64_t seed);
 void hp__document_calibration(hp__emitter *e, const hp_calibration_info *c);
 
 /* Members of a head's object, up to rank; opens the object, which the caller
- * closes. */
-void hp__document_head(hp__emitter *e, const hp_head *h, double score,
-                       uint32_t rank);
+ * closes. "group" where heads of the table share keys and values. */
+void hp__document_head(hp__emitter *e, const hp_head *h, int shared,
+                       double score, uint32_t rank);
 
 /* From "method" to "blocks": a plan without its model. */
 HP_CHECKED

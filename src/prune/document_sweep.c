@@ -125,6 +125,7 @@ hp_status hp_document_sweep(char **out, const hp_sweep *s, hp_error *err)
     hp__emit_string(&e, "scope",
                     s->scope == HP_SCOPE_LAYER ? "layer" : "global");
     hp__emit_uint(&e, "keep", s->keep);
+    hp__emit_string(&e, "group", hp_group_name(s->group));
     hp__emit_end(&e);
     put_baseline(&e, s);
     hp__emit_uint(&e, "planned", s->n_planned);

@@ -2,18 +2,26 @@
 #include "headprune/plan.h"
 #include "model/info.h"
 #include "prune/plan_mask.h"
+#include "prune/plan_units.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* How many heads are still to be taken, from all blocks or from one. */
+typedef struct quota {
+    size_t asked, left;
+    size_t refused; /* heads of the first unit that is more than is left */
+} quota;
 
 /* Working arrays of one call. */
 typedef struct choice {
     const hp_scores *s;
     const hp_policy *policy;
-    uint32_t *by_rank; /* [n_heads] heads, first to go first */
-    size_t *left;      /* [n_blocks] heads not taken so far */
-    size_t *quota;     /* [n_blocks] still to take, for scope layer */
+    hp__units units;
+    size_t *heads; /* [n_blocks] not taken so far */
+    quota *quotas; /* [1], or [n_blocks] for scope layer */
     size_t n_blocks;
 } choice;
 
@@ -28,19 +36,20 @@ static hp_status check_blocks(const hp_scores *s, hp_error *err)
     return HP_OK;
 }
 
-static hp_status check_ranks(const hp_scores *s, uint32_t *by_rank,
-                             hp_error *err)
+static hp_status check_ranks(const hp_scores *s, hp_error *err)
 {
-    for (size_t i = 0; i < s->n_heads; i++)
-        by_rank[i] = UINT32_MAX;
-    for (size_t i = 0; i < s->n_heads; i++) {
-        if (s->rank[i] >= s->n_heads || by_rank[s->rank[i]] != UINT32_MAX)
-            return hp_fail(err, HP_INVALID,
-                           "head %s: rank %u is taken or not below %zu",
-                           s->heads[i].id, (unsigned)s->rank[i], s->n_heads);
-        by_rank[s->rank[i]] = (uint32_t)i;
+    unsigned char *taken = NULL;
+    hp_status st = hp__new(&taken, s->n_heads, 1, err);
+    for (size_t i = 0; i < s->n_heads && !st; i++) {
+        if (s->rank[i] >= s->n_heads || taken[s->rank[i]])
+            st = hp_fail(err, HP_INVALID,
+                         "head %s: rank %u is taken or not below %zu",
+                         s->heads[i].id, (unsigned)s->rank[i], s->n_heads);
+        else
+            taken[s->rank[i]] = 1;
     }
-    return HP_OK;
+    free(taken);
+    return st;
 }
 
 /* How many of `heads` heads the policy asks for. */
@@ -59,6 +68,14 @@ static hp_status check_policy(const hp_policy *p, hp_error *err)
     return HP_OK;
 }
 
+const char *hp_group_name(hp_group g)
+{
+    static const char *const names[] = {[HP_GROUP_NONE] = "none",
+                                        [HP_GROUP_KV] = "kv",
+                                        [HP_GROUP_EVEN] = "even"};
+    return names[g];
+}
+
 static size_t count_blocks(const hp_scores *s)
 {
     size_t n = 0;
@@ -73,26 +90,6 @@ static int is_protected(const hp_policy *p, size_t head)
     return p->protect && p->protect[head];
 }
 
-/* Heads of a block (or of all: UINT32_MAX) that may go at most. */
-static size_t most_of(const choice *c, uint32_t block)
-{
-    size_t most = 0;
-    for (uint32_t b = 0; b < c->n_blocks; b++) {
-        if (block != UINT32_MAX && block != b)
-            continue;
-        size_t all = 0, open = 0;
-        for (size_t i = 0; i < c->s->n_heads; i++) {
-            if (c->s->heads[i].block != b)
-                continue;
-            all++;
-            open += !is_protected(c->policy, i);
-        }
-        size_t spare = all > c->policy->keep ? all - c->policy->keep : 0;
-        most += open < spare ? open : spare;
-    }
-    return most;
-}
-
 static size_t count_protected(const choice *c, uint32_t block)
 {
     size_t n = 0;
@@ -102,66 +99,102 @@ static size_t count_protected(const choice *c, uint32_t block)
     return n;
 }
 
-static hp_status fail_too_many(const choice *c, uint32_t block, size_t asked,
-                               size_t heads, hp_error *err)
+static quota *quota_of(const choice *c, uint32_t block)
 {
-    size_t most = most_of(c, block), held = count_protected(c, block);
-    if (block == UINT32_MAX)
-        return hp_fail(err, HP_INVALID,
-                       "%zu heads are to be pruned, only %zu of %zu may be "
-                       "(%zu protected, every block keeps %zu)",
-                       asked, most, heads, held, c->policy->keep);
-    return hp_fail(err, HP_INVALID,
-                   "block %u: %zu heads are to be pruned, only %zu of %zu may "
-                   "be (%zu protected, every block keeps %zu)",
-                   (unsigned)block, asked, most, heads, held, c->policy->keep);
+    return &c->quotas[c->policy->scope == HP_SCOPE_LAYER ? block : 0];
 }
 
-/* Fills left and quota; returns the heads to take in all. */
-static hp_status count_asked(size_t *out, const choice *c, hp_error *err)
+static void count_asked(const choice *c)
 {
-    const hp_scores *s = c->s;
-    size_t n = s->n_heads, sum = 0;
-    for (size_t i = 0; i < n; i++)
-        c->left[s->heads[i].block]++;
-    if (c->policy->scope == HP_SCOPE_GLOBAL) {
-        *out = asked_of(c->policy, n);
-        if (*out > most_of(c, UINT32_MAX))
-            return fail_too_many(c, UINT32_MAX, *out, n, err);
-        return HP_OK;
-    }
-    for (uint32_t b = 0; b < c->n_blocks; b++) {
-        c->quota[b] = asked_of(c->policy, c->left[b]);
-        if (c->quota[b] > most_of(c, b))
-            return fail_too_many(c, b, c->quota[b], c->left[b], err);
-        sum += c->quota[b];
-    }
-    *out = sum;
-    return HP_OK;
+    for (size_t i = 0; i < c->s->n_heads; i++)
+        c->heads[c->s->heads[i].block]++;
+    if (c->policy->scope == HP_SCOPE_GLOBAL)
+        c->quotas[0].asked = asked_of(c->policy, c->s->n_heads);
+    else
+        for (size_t b = 0; b < c->n_blocks; b++)
+            c->quotas[b].asked = asked_of(c->policy, c->heads[b]);
+    for (size_t b = 0; b < c->n_blocks; b++)
+        c->quotas[b].left = c->quotas[b].asked;
 }
 
-static int may_go(const choice *c, uint32_t head)
+/* Takes a unit if that leaves its block enough and is not too much; after one
+ * that was too much nothing of its quota is taken, so that what goes at a
+ * ratio goes at a higher one too. */
+static int take_unit(const choice *c, const hp__unit *u)
 {
-    uint32_t block = c->s->heads[head].block;
-    if (is_protected(c->policy, head) || c->left[block] <= c->policy->keep)
+    quota *q = quota_of(c, u->block);
+    if (q->refused || !q->left || c->heads[u->block] < c->policy->keep + u->n)
         return 0;
-    return c->policy->scope == HP_SCOPE_GLOBAL || c->quota[block] > 0;
+    if (u->n > q->left) {
+        q->refused = u->n;
+        return 0;
+    }
+    q->left -= u->n;
+    c->heads[u->block] -= u->n;
+    return 1;
 }
 
-static void take_heads(const choice *c, size_t asked, unsigned char *pruned,
-                       uint32_t *order)
+static size_t take_heads(const choice *c, unsigned char *pruned,
+                         uint32_t *order)
 {
     size_t n = 0;
-    for (size_t i = 0; i < c->s->n_heads && n < asked; i++) {
-        uint32_t head = c->by_rank[i], block = c->s->heads[head].block;
-        if (!may_go(c, head))
+    for (size_t i = 0; i < c->units.n; i++) {
+        const hp__unit *u = &c->units.at[i];
+        if (!take_unit(c, u))
             continue;
-        c->left[block]--;
-        if (c->policy->scope == HP_SCOPE_LAYER)
-            c->quota[block]--;
-        pruned[head] = 1;
-        order[n++] = head;
+        for (size_t k = 0; k < u->n; k++) {
+            uint32_t head = c->units.heads[u->first + k];
+            pruned[head] = 1;
+            order[n++] = head;
+        }
     }
+    return n;
+}
+
+/* `block` UINT32_MAX: of all. */
+static hp_status fail_quota(const choice *c, const quota *q, uint32_t block,
+                            size_t heads, hp_error *err)
+{
+    char where[32] = "";
+    size_t taken = q->asked - q->left;
+    if (block != UINT32_MAX)
+        (void)snprintf(where, sizeof where, "block %u: ", (unsigned)block);
+    if (q->refused)
+        return hp_fail(err, HP_INVALID,
+                       "%s%zu heads are to be pruned, but they go %s: %zu or "
+                       "%zu can",
+                       where, q->asked,
+                       c->policy->group == HP_GROUP_KV
+                           ? "with all that share their keys and values"
+                           : "as many from every group",
+                       taken, taken + q->refused);
+    return hp_fail(err, HP_INVALID,
+                   "%s%zu heads are to be pruned, only %zu of %zu may be (%zu "
+                   "protected, every block keeps %zu%s)",
+                   where, q->asked, taken, heads, count_protected(c, block),
+                   c->policy->keep,
+                   c->policy->group == HP_GROUP_NONE
+                       ? ""
+                       : ", heads that go together stay together");
+}
+
+/* What could not be taken is an error, but for the rest of a ratio. */
+static hp_status check_quotas(const choice *c, hp_error *err)
+{
+    int layer = c->policy->scope == HP_SCOPE_LAYER;
+    for (uint32_t b = 0; b < (layer ? c->n_blocks : 1); b++) {
+        const quota *q = &c->quotas[b];
+        size_t heads = c->s->n_heads;
+        if (!q->left || (q->refused && !c->policy->has_count))
+            continue;
+        if (!layer)
+            return fail_quota(c, q, UINT32_MAX, heads, err);
+        heads = 0;
+        for (size_t i = 0; i < c->s->n_heads; i++)
+            heads += c->s->heads[i].block == b;
+        return fail_quota(c, q, b, heads, err);
+    }
+    return HP_OK;
 }
 
 /* `src` may be NULL: then *out stays NULL. */
@@ -214,20 +247,21 @@ static hp_status choose(hp_plan *p, unsigned char *pruned, uint32_t *order,
                         const hp_scores *s, hp_error *err)
 {
     choice c = {.s = s, .policy = &p->policy, .n_blocks = count_blocks(s)};
-    hp_status st = hp__new(&c.by_rank, s->n_heads, sizeof *c.by_rank, err);
+    hp_status st = check_ranks(s, err);
     if (!st)
-        st = hp__new(&c.left, c.n_blocks, sizeof *c.left, err);
+        st = hp__units_make(&c.units, s, c.policy, err);
     if (!st)
-        st = hp__new(&c.quota, c.n_blocks, sizeof *c.quota, err);
+        st = hp__new(&c.heads, c.n_blocks, sizeof *c.heads, err);
     if (!st)
-        st = check_ranks(s, c.by_rank, err);
-    if (!st)
-        st = count_asked(&p->n_pruned, &c, err);
-    if (!st)
-        take_heads(&c, p->n_pruned, pruned, order);
-    free(c.by_rank);
-    free(c.left);
-    free(c.quota);
+        st = hp__new(&c.quotas, c.n_blocks + 1, sizeof *c.quotas, err);
+    if (!st) {
+        count_asked(&c);
+        p->n_pruned = take_heads(&c, pruned, order);
+        st = check_quotas(&c, err);
+    }
+    hp__units_clear(&c.units);
+    free(c.heads);
+    free(c.quotas);
     return st;
 }
 

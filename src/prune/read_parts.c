@@ -181,7 +181,24 @@ hp_status hp__read_head(hp_head *out, hp__arena *a, const hp__node *n,
         st = hp__node_get_u32(&out->layer, n, "layer", err);
     if (!st)
         st = hp__node_get_u32(&out->head, n, "head", err);
-    return st;
+    out->group = out->head;
+    return st ? st : hp__node_find_u32(&out->group, n, "group", err);
+}
+
+hp_status hp__read_group(hp_group *out, const hp__node *policy, hp_error *err)
+{
+    static const hp_group all[] = {HP_GROUP_NONE, HP_GROUP_KV, HP_GROUP_EVEN};
+    const char *name = hp_group_name(HP_GROUP_NONE);
+    hp_status st = hp__node_find_string(&name, policy, "group", err);
+    for (size_t i = 0; i < sizeof all / sizeof *all && !st; i++)
+        if (strcmp(name, hp_group_name(all[i])) == 0) {
+            *out = all[i];
+            return HP_OK;
+        }
+    return st ? st
+              : hp_fail(err, HP_FORMAT,
+                        "key 'group' is '%.40s': not 'none', 'kv' or 'even'",
+                        name);
 }
 
 int hp__head_of_id(uint32_t *out, const char *id)

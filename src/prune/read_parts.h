@@ -48,7 +48,11 @@ hp_status hp__read_object(const hp__node **out, const hp__node *root,
 HP_CHECKED
 hp_status hp__read_array(const hp__node **out, const hp__node *object,
                          const char *key, hp_error *err);
-/* id, block, name, layer and head of an object; not checked. */
+/* "group" of a policy; absent: none. */
+HP_CHECKED
+hp_status hp__read_group(hp_group *out, const hp__node *policy, hp_error *err);
+/* id, block, name, layer, head and group (absent: its own) of an object; not
+ * checked. */
 HP_CHECKED
 hp_status hp__read_head(hp_head *out, hp__arena *a, const hp__node *n,
                         hp_error *err);

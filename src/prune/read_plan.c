@@ -42,6 +42,7 @@ static hp_status read_block(draft *d, const hp__node *n, hp_error *err)
         if (!id || !hp__head_of_id(&h.head, id))
             return hp_fail(err, HP_FORMAT, "'%.80s' is no head's id",
                            id ? id : "(no string)");
+        h.group = h.head;
         st = hp__arena_strdup(&h.id, d->a, id, err);
         if (st)
             return st;
@@ -262,6 +263,8 @@ static hp_status read_policy(draft *d, const hp__node *root, hp_error *err)
         st = hp__node_get_u32(&keep, n, "keep", err);
     if (!st)
         st = hp__node_get_string(&protect, n, "protect", err);
+    if (!st)
+        st = hp__read_group(&out->group, n, err);
     if (st)
         return st;
     out->keep = keep;

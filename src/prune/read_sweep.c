@@ -245,6 +245,8 @@ static hp_status read_policy(hp_sweep *s, const hp__node *root, hp_error *err)
         st = hp__node_get_string(&scope, policy, "scope", err);
     if (!st)
         st = get_size(&s->keep, policy, "keep", err);
+    if (!st)
+        st = hp__read_group(&s->group, policy, err);
     if (st)
         return st;
     s->scope = strcmp(scope, "layer") == 0 ? HP_SCOPE_LAYER : HP_SCOPE_GLOBAL;

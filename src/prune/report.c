@@ -9,18 +9,20 @@
 #include <string.h>
 
 /* What is known of head i of the model: from the scores, or from the plan. */
-static void put_score(hp__emitter *e, const hp_report *r, size_t i, size_t *at)
+static void put_score(hp__emitter *e, const hp_report *r, size_t i, int shared,
+                      size_t *at)
 {
     const hp_head *h = &hp_model_heads(r->model)[i];
     const hp_plan *p = r->plan;
     if (r->scores) {
-        hp__document_head(e, h, r->scores->values[i], r->scores->rank[i]);
+        hp__document_head(e, h, shared, r->scores->values[i],
+                          r->scores->rank[i]);
         return;
     }
     size_t k = p->values && p->rank
                    ? hp__head_find(p->heads, p->n_heads, h->id, at)
                    : SIZE_MAX;
-    hp__document_head(e, h, k == SIZE_MAX ? (double)NAN : p->values[k],
+    hp__document_head(e, h, shared, k == SIZE_MAX ? (double)NAN : p->values[k],
                       k == SIZE_MAX ? HP__NO_RANK : p->rank[k]);
 }
 
@@ -28,9 +30,11 @@ static void put_scores(hp__emitter *e, const hp_report *r,
                        const unsigned char *mask)
 {
     size_t at = 0;
+    int shared =
+        hp_heads_shared(hp_model_heads(r->model), hp_model_n_heads(r->model));
     hp__emit_array(e, "scores", 0);
     for (size_t i = 0; i < hp_model_n_heads(r->model); i++) {
-        put_score(e, r, i, &at);
+        put_score(e, r, i, shared, &at);
         hp__emit_bool(e, "pruned", mask[i]);
         hp__emit_end(e);
     }

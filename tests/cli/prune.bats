@@ -213,6 +213,51 @@ differing() {
     fails 2 "5:0"
 }
 
+# Heads as BLOCK.GROUP, of which the pruned ones are counted.
+pruned_groups() {
+    jq -c '[.scores[] | select(.pruned) | "\(.block).\(.group)"]
+        | group_by(.) | map("\(.[0]):\(length)")' "$1"
+}
+
+@test "--group takes whole groups, or as many heads from each" {
+    grouped=$ROOT/tests/golden/llama-gqa # 2 layers x 8 heads, 2 groups of 4
+    hp -q magnitude --ratio 0.6 --group kv "$grouped" -o kv
+    succeeds
+    [ "$(pruned_groups kv/headprune.json)" = '["0.0:4","1.1:4"]' ]
+    [ "$(jq -r .policy.group kv/headprune.json)" = kv ]
+    [ "$(jq -r '.changed[].tensor' kv/headprune.json | sed 's/.*attn.//' |
+        sort -u)" = o_proj.weight ]
+    hp -q magnitude --count 8 --group even "$grouped" -o even
+    succeeds
+    [ "$(jq -c '[.scores | group_by(.block)[] | group_by(.group) |
+        map(map(select(.pruned)) | length)]' even/headprune.json)" = "[[1,1],[3,3]]" ]
+    hp magnitude --count 3 --group kv "$grouped"
+    fails 2 "3 heads are to be pruned, but they go with all that share their keys and values: 0 or 4 can"
+    hp magnitude --ratio 0.5 --group pair "$grouped"
+    fails 2 "--group 'pair' is none of none|kv|even"
+}
+
+@test "plan groups heads as the scores say, and without groups as always" {
+    "$HEADPRUNE" score magnitude --json "$ROOT/tests/golden/llama-gqa" >s.json
+    hp plan s.json --ratio 0.5 --group kv
+    succeeds
+    says "$output" "scope global, keep 0, group kv"
+    says "$output" "heads: 0:0,1,2,3 1:4,5,6,7"
+    jq 'del(.heads[].group)' s.json >own.json
+    hp -q plan own.json --ratio 0.5 --group kv
+    a=$output
+    hp -q plan s.json --ratio 0.5
+    [ "$output" = "$a" ]
+    hp -q plan s.json --ratio 0.5 --group kv --json
+    plan=$output
+    "$HEADPRUNE" -q apply "$ROOT/tests/golden/llama-gqa" --plan - -o out <<<"$plan"
+    [ "$(jq -r .policy.group out/headprune.json)" = kv ]
+    hp -q sweep --methods magnitude --ratios 0.5 --group even --json \
+        --tokens "$ROOT/tests/cli/llama.ids" "$ROOT/tests/golden/llama-gqa"
+    succeeds
+    [ "$(jq -r .policy.group <<<"$output")" = even ]
+}
+
 @test "random follows its seed" {
     hp score random --format tsv "$ROOT/models/gpt2-novels"
     a=$output

@@ -12,7 +12,8 @@ void head_table_add(head_table *t, const char *prefix, unsigned heads)
                                    .name = "block",
                                    .block = block,
                                    .layer = block,
-                                   .head = h};
+                                   .head = h,
+                                   .group = h};
     }
 }
 

@@ -16,10 +16,10 @@
 #define HEX "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
 static const hp_head heads[] = {
-    {"0:0", "h.0.attn", 0, 0, 0},
-    {"0:1", "h.0.attn", 0, 0, 1},
-    {"1:0", "h.1.attn", 1, 1, 0},
-    {"1:1", "h.1.attn", 1, 1, 1},
+    {"0:0", "h.0.attn", 0, 0, 0, 0},
+    {"0:1", "h.0.attn", 0, 0, 1, 1},
+    {"1:0", "h.1.attn", 1, 1, 0, 0},
+    {"1:1", "h.1.attn", 1, 1, 1, 1},
 };
 static const double values[] = {2.19481, 0.5, 1e-07, 123456};
 static const uint32_t rank[] = {1, 2, 3, 0};
@@ -135,6 +135,31 @@ static void scores_read_back_print_the_same(void **state)
     scores_again(scores_text);
 }
 
+/* Which heads share keys and values is what a plan by groups needs. */
+static void shared_heads_have_a_group(void **state)
+{
+    (void)state;
+    static const hp_head shared[] = {
+        {"0:0", "h.0.attn", 0, 0, 0, 0},
+        {"0:1", "h.0.attn", 0, 0, 1, 0},
+        {"1:0", "h.1.attn", 1, 1, 0, 0},
+        {"1:1", "h.1.attn", 1, 1, 1, 0},
+    };
+    char *text = NULL;
+    hp_error err = {0};
+    hp_scores s = make_scores(), *back = NULL;
+    s.heads = shared;
+    assert_int_equal(hp_document_scores(&text, &s, &err), HP_OK);
+    assert_non_null(strstr(text, "\"head\": 1, \"group\": 0, \"score\""));
+    scores_again(text);
+    assert_int_equal(hp_document_parse_scores(&back, text, strlen(text), &err),
+                     HP_OK);
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(back->heads[i].group, 0);
+    hp_scores_free(back);
+    free(text);
+}
+
 static void seeds_of_any_size_survive(void **state)
 {
     (void)state;
@@ -168,8 +193,11 @@ static void a_plan_tells_policy_and_list(void **state)
 {
     (void)state;
     static const unsigned char protect[] = {1, 0, 0, 0};
-    const hp_policy policy = {
-        .ratio = 0.5, .scope = HP_SCOPE_LAYER, .keep = 1, .protect = protect};
+    const hp_policy policy = {.ratio = 0.5,
+                              .scope = HP_SCOPE_LAYER,
+                              .keep = 1,
+                              .protect = protect,
+                              .group = HP_GROUP_KV};
     char *text = NULL;
     hp_error err = {0};
     hp_scores s = make_scores();
@@ -178,7 +206,7 @@ static void a_plan_tells_policy_and_list(void **state)
     assert_non_null(strstr(text,
                            "  \"policy\": {\"ratio\": 0.5, \"count\": null, "
                            "\"scope\": \"layer\", \"keep\": 1, "
-                           "\"protect\": \"0:0\"},\n"
+                           "\"protect\": \"0:0\", \"group\": \"kv\"},\n"
                            "  \"total\": 4,\n  \"pruned\": 2,\n"
                            "  \"heads\": \"0:1 1:1\",\n"
                            "  \"list\": [\n    {\"id\": \"1:1\""));
@@ -436,6 +464,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(scores_have_their_keys_in_order),
         cmocka_unit_test(scores_read_back_print_the_same),
+        cmocka_unit_test(shared_heads_have_a_group),
         cmocka_unit_test(seeds_of_any_size_survive),
         cmocka_unit_test(a_plan_tells_policy_and_list),
         cmocka_unit_test(a_count_stands_where_it_was_given),

@@ -49,10 +49,10 @@ static void a_rise_is_held_against_its_limit(void **state)
     }
 }
 
-static const hp_head heads[] = {{"0:0", "a", 0, 0, 0},
-                                {"0:1", "a", 0, 0, 1},
-                                {"1:0", "b", 1, 1, 0},
-                                {"1:1", "b", 1, 1, 1}};
+static const hp_head heads[] = {{"0:0", "a", 0, 0, 0, 0},
+                                {"0:1", "a", 0, 0, 1, 1},
+                                {"1:0", "b", 1, 1, 0, 0},
+                                {"1:1", "b", 1, 1, 1, 1}};
 enum { N = 4 };
 
 static hp_scores scores_of(const double *values)

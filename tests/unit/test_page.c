@@ -13,10 +13,10 @@
 #include <cmocka.h>
 
 static const hp_head heads[] = {
-    {"0:0", "h.0.attn", 0, 0, 0},
-    {"0:1", "h.0.attn", 0, 0, 1},
-    {"1:0", "h.1.attn", 1, 1, 0},
-    {"1:1", "h.1.attn", 1, 1, 1},
+    {"0:0", "h.0.attn", 0, 0, 0, 0},
+    {"0:1", "h.0.attn", 0, 0, 1, 1},
+    {"1:0", "h.1.attn", 1, 1, 0, 0},
+    {"1:1", "h.1.attn", 1, 1, 1, 1},
 };
 
 static hp_scores make_scores(const char *method, const double *values,
@@ -398,7 +398,7 @@ static void test_hostile_text_stays_text(void **state)
 static void test_wild_heads_of_a_document_are_drawn_side_by_side(void **state)
 {
     static const hp_head wild[] = {
-        {"4000000000:4294967295", "a", 7, 4000000000, UINT32_MAX},
+        {"4000000000:4294967295", "a", 7, 4000000000, UINT32_MAX, UINT32_MAX},
     };
     static const double one[] = {5};
     static const uint32_t first[] = {0};

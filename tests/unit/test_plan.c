@@ -242,6 +242,236 @@ static void test_too_many(void **state)
     }
 }
 
+/* ---- heads that go together ---- */
+
+/* Groups of `size` heads that share keys and values, in every block. */
+static void share(uint32_t size)
+{
+    for (size_t i = 0; i < N; i++)
+        table.heads[i].group = table.heads[i].head / size;
+}
+
+static double sum_of(size_t first, size_t n)
+{
+    double sum = 0;
+    for (size_t i = first; i < first + n; i++)
+        sum += values[i];
+    return sum;
+}
+
+/* A plan's groups have lower sums than those that stay. */
+static void assert_groups(const hp_plan *p, size_t size)
+{
+    double highest = -1, lowest = 1e9;
+    for (size_t i = 0; i < N; i += size) {
+        double sum = sum_of(i, size);
+        for (size_t k = 1; k < size; k++)
+            assert_int_equal(p->pruned[i], p->pruned[i + k]);
+        if (p->pruned[i])
+            highest = fmax(highest, sum);
+        else
+            lowest = fmin(lowest, sum);
+    }
+    assert_true(highest <= lowest + 1e-9);
+}
+
+static void test_whole_groups(void **state)
+{
+    (void)state;
+    for (uint32_t size = 2; size <= 6; size += size < 3 ? 1 : 3) {
+        share(size);
+        for (size_t n = 0; n <= N; n++) {
+            double ratio = (double)n / (double)N;
+            hp_plan *p =
+                make(&(hp_policy){.ratio = ratio, .group = HP_GROUP_KV});
+            assert_int_equal(p->n_pruned, n / size * size);
+            assert_groups(p, size);
+            hp_plan_free(p);
+        }
+    }
+}
+
+static void test_highest_groups(void **state)
+{
+    (void)state;
+    share(3);
+    scores.prunes_highest = 1;
+    for (uint32_t i = 0; i < N; i++)
+        ranks[i] = (uint32_t)N - 1 - ranks[i];
+    hp_plan *p =
+        make(&(hp_policy){.has_count = 1, .count = 3, .group = HP_GROUP_KV});
+    for (size_t i = 0; i < N; i += 3)
+        assert_true(p->pruned[i] ||
+                    sum_of(i, 3) <= sum_of(p->order[0] / 3 * 3, 3));
+    assert_int_equal(p->n_pruned, 3);
+    assert_true(values[p->order[0]] > values[p->order[1]]);
+    hp_plan_free(p);
+}
+
+static size_t pruned_of_group(const hp_plan *p, uint32_t block, uint32_t group)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < p->n_heads; i++)
+        n += p->heads[i].block == block && p->heads[i].group == group &&
+             p->pruned[i];
+    return n;
+}
+
+static void test_even_groups(void **state)
+{
+    (void)state;
+    share(3);
+    for (size_t n = 0; n <= N; n++) {
+        double ratio = (double)n / (double)N;
+        hp_plan *p = make(&(hp_policy){.ratio = ratio, .group = HP_GROUP_EVEN});
+        assert_int_equal(p->n_pruned, n / 2 * 2);
+        for (uint32_t b = 0; b < LAYERS; b++)
+            assert_int_equal(pruned_of_group(p, b, 0),
+                             pruned_of_group(p, b, 1));
+        /* Within a group the lowest go. */
+        for (size_t i = 0; i < N; i++)
+            for (size_t j = i / 3 * 3; j < i / 3 * 3 + 3; j++)
+                assert_false(p->pruned[i] && !p->pruned[j] &&
+                             ranks[j] < ranks[i]);
+        hp_plan_free(p);
+    }
+}
+
+/* The pair of lowest heads with the lowest sum goes first. */
+static void test_first_of_even(void **state)
+{
+    (void)state;
+    double least = 1e9;
+    size_t block = 0;
+    share(3);
+    for (size_t i = 0; i < HEADS; i++)
+        values[i] += 5;
+    for (size_t b = 0; b < LAYERS; b++) {
+        double sum = 0;
+        for (size_t i = b * HEADS; i < (b + 1) * HEADS; i += 3)
+            sum += fmin(values[i], fmin(values[i + 1], values[i + 2]));
+        block = sum < least ? b : block;
+        least = fmin(least, sum);
+    }
+    hp_plan *p =
+        make(&(hp_policy){.has_count = 1, .count = 2, .group = HP_GROUP_EVEN});
+    assert_int_equal(pruned_of_block(p, (uint32_t)block), 2);
+    assert_true(block != 0);
+    hp_plan_free(p);
+}
+
+/* What goes at a ratio goes at a higher one. */
+static void test_groups_are_nested(void **state)
+{
+    (void)state;
+    static const hp_group groups[] = {HP_GROUP_KV, HP_GROUP_EVEN};
+    share(3);
+    for (size_t i = 0; i < table.n; i++) /* and one block of another size */
+        if (table.heads[i].block == 2)
+            table.heads[i].group = 0;
+    for (size_t g = 0; g < 2; g++)
+        for (int layer = 0; layer < 2; layer++) {
+            unsigned char before[N] = {0};
+            for (size_t n = 0; n <= N; n++) {
+                hp_policy policy = {.ratio = (double)n / (double)N,
+                                    .scope = layer ? HP_SCOPE_LAYER
+                                                   : HP_SCOPE_GLOBAL,
+                                    .group = groups[g]};
+                hp_plan *p = make(&policy);
+                for (size_t i = 0; i < N; i++)
+                    assert_true(p->pruned[i] >= before[i]);
+                memcpy(before, p->pruned, N);
+                hp_plan_free(p);
+            }
+        }
+}
+
+static void test_groups_held_back(void **state)
+{
+    (void)state;
+    static unsigned char protect[N];
+    share(3);
+    memset(protect, 0, sizeof protect);
+    protect[1] = protect[2] = protect[7] = 1;
+    hp_plan *p = make(&(hp_policy){
+        .has_count = 1, .count = 18, .protect = protect, .group = HP_GROUP_KV});
+    for (size_t i = 0; i < N; i++)
+        assert_int_equal(p->pruned[i], i >= 3 && (i < 6 || i >= 9));
+    hp_plan_free(p);
+    /* Two of 0's first group are held: one of each group may go. */
+    p = make(&(hp_policy){.has_count = 1,
+                          .count = 18,
+                          .protect = protect,
+                          .group = HP_GROUP_EVEN});
+    assert_int_equal(pruned_of_group(p, 0, 0), 1);
+    assert_int_equal(p->pruned[0], 1);
+    assert_int_equal(pruned_of_group(p, 0, 1), 1);
+    assert_int_equal(pruned_of_group(p, 1, 0), 2);
+    assert_int_equal(pruned_of_group(p, 3, 1), 3);
+    hp_plan_free(p);
+    p = make(&(hp_policy){.ratio = 0.5,
+                          .keep = 3,
+                          .scope = HP_SCOPE_LAYER,
+                          .group = HP_GROUP_KV});
+    for (uint32_t b = 0; b < LAYERS; b++)
+        assert_int_equal(pruned_of_block(p, b), 3);
+    hp_plan_free(p);
+}
+
+static void test_groups_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        hp_policy policy;
+        const char *message;
+    } cases[] = {
+        {{.has_count = 1, .count = 4, .group = HP_GROUP_KV},
+         "4 heads are to be pruned, but they go with all that share their "
+         "keys and values: 3 or 6 can"},
+        {{.has_count = 1, .count = 5, .group = HP_GROUP_EVEN},
+         "5 heads are to be pruned, but they go as many from every group: 4 "
+         "or 6 can"},
+        {{.has_count = 1,
+          .count = 2,
+          .scope = HP_SCOPE_LAYER,
+          .group = HP_GROUP_KV},
+         "block 0: 2 heads are to be pruned, but they go with all that share "
+         "their keys and values: 0 or 3 can"},
+        {{.ratio = 1, .keep = 1, .group = HP_GROUP_KV},
+         "24 heads are to be pruned, only 12 of 24 may be (0 protected, every "
+         "block keeps 1, heads that go together stay together)"},
+    };
+    share(3);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        hp_plan *p = NULL;
+        assert_int_equal(hp_plan_make(&p, &scores, &cases[i].policy, &err),
+                         HP_INVALID);
+        assert_null(p);
+        if (!strstr(err.message, cases[i].message))
+            fail_msg("message is \"%s\"", err.message);
+    }
+}
+
+/* Without shared keys and values groups change nothing: ranks decide, even
+ * where scores would say otherwise. */
+static void test_nothing_shared(void **state)
+{
+    (void)state;
+    values[0] = 99;
+    for (size_t n = 0; n <= N; n++) {
+        hp_policy policy = {.has_count = 1, .count = n};
+        hp_plan *none = make(&policy);
+        for (int g = HP_GROUP_KV; g <= HP_GROUP_EVEN; g++) {
+            policy.group = (hp_group)g;
+            hp_plan *p = make(&policy);
+            assert_memory_equal(p->pruned, none->pruned, N);
+            assert_memory_equal(p->order, none->order, n * sizeof *p->order);
+            hp_plan_free(p);
+        }
+        hp_plan_free(none);
+    }
+}
+
 static void test_impossible_scores(void **state)
 {
     (void)state;
@@ -301,6 +531,22 @@ int main(void)
         {"protected heads never go", test_protect, make_scores, NULL, NULL},
         {"asking for more than may go is refused with the numbers",
          test_too_many, make_scores, NULL, NULL},
+        {"whole groups go by the sum of their scores", test_whole_groups,
+         make_scores, NULL, NULL},
+        {"of groups, too, the highest go where a method says so",
+         test_highest_groups, make_scores, NULL, NULL},
+        {"every group of a block loses as many heads", test_even_groups,
+         make_scores, NULL, NULL},
+        {"one of every group goes where the sum is lowest", test_first_of_even,
+         make_scores, NULL, NULL},
+        {"a higher ratio takes more groups, and the same ones",
+         test_groups_are_nested, make_scores, NULL, NULL},
+        {"a head that stays keeps its group", test_groups_held_back,
+         make_scores, NULL, NULL},
+        {"what groups do not make up is refused with the numbers",
+         test_groups_refused, make_scores, NULL, NULL},
+        {"groups change nothing where nothing is shared", test_nothing_shared,
+         make_scores, NULL, NULL},
         {"scores whose ranks or blocks make no sense are refused",
          test_impossible_scores, make_scores, NULL, NULL},
         {"a plan outlives its scores", test_self_contained, make_scores, NULL,

@@ -73,6 +73,7 @@ static hp_sweep make_sweep(void)
                         .length = 256,
                         .tokens = 8192},
         .scope = HP_SCOPE_LAYER,
+        .group = HP_GROUP_EVEN,
         .keep = 1,
         .baseline = {.metric = HP_METRIC_PERPLEXITY,
                      .value = 105.5,
@@ -107,7 +108,7 @@ static const char text[] = TOOL
     "  },\n"
     "  \"calibration\": {\"source\": \"embedded:novels\", \"sha256\": \"" HEX
     "\", \"sequences\": 32, \"length\": 256, \"tokens\": 8192},\n"
-    "  \"policy\": {\"scope\": \"layer\", \"keep\": 1},\n"
+    "  \"policy\": {\"scope\": \"layer\", \"keep\": 1, \"group\": \"even\"},\n"
     "  \"baseline\": {\n"
     "    \"metric\": \"perplexity\",\n"
     "    \"value\": 105.5,\n"
@@ -254,6 +255,7 @@ static const edit edits[] = {
     {"headprune.sweep/1", "headprune.sweep/2", "schema 'headprune.sweep/2'"},
     {"\"calibration\"", "\"calibrations\"", "key 'calibration' is missing"},
     {"\"scope\": \"layer\"", "\"scope\": \"block\"", "key 'scope' is 'block'"},
+    {"\"even\"", "\"odd\"", "key 'group' is 'odd': not 'none', 'kv' or"},
     {"\"metric\": \"perplexity\"", "\"metric\": \"bleu\"",
      "key 'metric' is 'bleu'"},
     {"\"stride\": 256", "\"stride\": -1", "key 'stride'"},
