@@ -157,17 +157,55 @@ typedef struct hp_model_info {
 
 typedef struct hp_model hp_model;
 
+/* How one tensor holds queries, keys and values. */
+typedef enum hp_qkv_order {
+    HP_QKV_UNKNOWN,
+    HP_QKV_SPLIT, /* all queries, then all keys, then all values */
+    HP_QKV_HEADS  /* head by head its query, key and value; where several share
+                     a key, their queries, then it and its value */
+} hp_qkv_order;
+
 /* What the user knows of a model and config.json does not say. */
 typedef struct hp_model_options {
-    const char *as; /* the model_type to take it for; NULL: config.json's */
+    const char *as;   /* the model_type to take it for; NULL: config.json's */
+    uint32_t n_heads; /* query heads of a block; 0: not told */
+    hp_qkv_order qkv_order;
 } hp_model_options;
+
+/*
+ * How a model of no known architecture was understood: its attention blocks
+ * were found by the names and shapes of tensors. Its heads can be weighed and
+ * silenced, but nothing can be computed with it.
+ */
+typedef enum hp_certainty {
+    HP_CERTAIN, /* the model_type is known, or shapes leave no other reading */
+    HP_LIKELY,  /* names say how the matrices are stored, shapes would fit the
+                   transpose too */
+    HP_TOLD     /* the caller said what config.json does not */
+} hp_certainty;
+
+typedef struct hp_detection {
+    const char *blocks;     /* "gpt_neox.layers.N.attention" */
+    const char *tensors[4]; /* [n_tensors] of a block, the output last:
+                               "query_key_value.weight", "dense.weight" */
+    size_t n_tensors;
+    const char *heads_from; /* key of config.json; NULL: the caller */
+    hp_qkv_order order;     /* HP_QKV_UNKNOWN: separate tensors */
+    const char *order_from; /* "model_type", "shapes", "the tensor's name" or
+                               "the caller"; NULL: separate tensors */
+    hp_certainty certainty;
+    const char *runs_as; /* an architecture that has just these tensors, as
+                            which the model runs if it computes alike; or NULL
+                          */
+} hp_detection;
 
 /*
  * Reads the configuration and binds the tensors. The checkpoint is borrowed
  * and must outlive the model; `o` may be NULL. HP_FORMAT: a key or tensor is
- * missing, malformed or contradicts another; HP_UNSUPPORTED: an architecture
- * or activation that headprune does not run, with the ones it does;
- * HP_INVALID: `as` is none of them.
+ * missing, malformed or contradicts another; HP_UNSUPPORTED: an activation or
+ * the like that headprune does not run, or a model_type that it does not know
+ * with tensors that can be read in more than one way, or in none; HP_INVALID:
+ * `as` is no known type.
  */
 HP_CHECKED
 hp_status hp_model_open(hp_model **out, const hp_checkpoint *c,
@@ -182,6 +220,10 @@ size_t hp_model_n_heads(const hp_model *m);
 const hp_head *hp_model_heads(const hp_model *m); /* [n_heads] */
 size_t hp_model_n_blocks(const hp_model *m);
 const hp_block *hp_model_block(const hp_model *m, size_t i);
+/* NULL: the architecture is known. */
+const hp_detection *hp_model_detection(const hp_model *m);
+/* 1: forward passes can be computed: its architecture is known. */
+int hp_model_runs(const hp_model *m);
 
 /*
  * The bands that head `head` owns: of query, key and value (weight, then

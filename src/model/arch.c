@@ -4,8 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MAX_KNOWN = 256 }; /* bytes of all names */
-
 /* Where model_type is absent the first row whose telltale is there decides. */
 static const hp__arch *const table[] = {
     &hp__arch_gpt2,      &hp__arch_bert,
@@ -15,14 +13,6 @@ static const hp__arch *const table[] = {
     &hp__arch_llama,     &hp__arch_mistral,
     &hp__arch_t5,        &hp__arch_mt5,
     &hp__arch_umt5,      NULL,
-};
-
-/* Architectures that look near enough to be tried, and why they differ. */
-static const struct {
-    const char *model_type, *why;
-} refused[] = {
-    {"albert", "its layers share one set of attention weights"},
-    {"openai-gpt", "its norms stand after the residual"},
 };
 
 const hp__arch *hp__arch_at(size_t i)
@@ -47,7 +37,7 @@ int hp__arch_matches(const hp__arch *a, const hp_checkpoint *c, int prefixed)
     return hp_checkpoint_find(c, name) != NULL;
 }
 
-static void list_known(char *out, size_t size)
+char *hp__types_text(char *out, size_t size)
 {
     size_t len = 0;
     out[0] = '\0';
@@ -56,19 +46,7 @@ static void list_known(char *out, size_t size)
                          table[i]->model_type);
         len += n > 0 ? (size_t)n : 0;
     }
-}
-
-static hp_status fail_unknown(const char *type, hp_error *err)
-{
-    char known[MAX_KNOWN];
-    list_known(known, sizeof known);
-    const char *why = NULL;
-    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
-        if (strcmp(refused[i].model_type, type) == 0)
-            why = refused[i].why;
-    return hp_fail(err, HP_UNSUPPORTED,
-                   "model_type '%s' is not supported%s%s; supported: %s", type,
-                   why ? ": " : "", why ? why : "", known);
+    return out;
 }
 
 /* The same names of two architectures that read config.json differently tell
@@ -93,24 +71,17 @@ static hp_status choose(const hp__arch **out, const hp_checkpoint *c,
     return HP_OK;
 }
 
-static hp_status detect(const hp__arch **out, const hp_checkpoint *c,
-                        hp_error *err)
+static hp_status get_by_tensors(const hp__arch **out, const hp_checkpoint *c,
+                                hp_error *err)
 {
     *out = NULL;
     hp_status st = choose(out, c, 1, err);
     if (!st && !*out)
         st = choose(out, c, 0, err);
-    if (st || *out)
-        return st;
-    char known[MAX_KNOWN];
-    list_known(known, sizeof known);
-    return hp_fail(err, HP_UNSUPPORTED,
-                   "key 'model_type' is missing and the tensors are those of "
-                   "no supported architecture (%s)",
-                   known);
+    return st;
 }
 
-const hp__arch *hp__arch_named(const char *model_type)
+static const hp__arch *find_row(const char *model_type)
 {
     size_t i = 0;
     while (table[i] && strcmp(table[i]->model_type, model_type) != 0)
@@ -120,12 +91,11 @@ const hp__arch *hp__arch_named(const char *model_type)
 
 static hp_status fail_as(const char *as, hp_error *err)
 {
-    char known[MAX_KNOWN];
-    list_known(known, sizeof known);
+    char known[256];
     return hp_fail(err, HP_INVALID,
                    "there is no model_type '%s' to take a model for; "
                    "supported: %s",
-                   as, known);
+                   as, hp__types_text(known, sizeof known));
 }
 
 hp_status hp__arch_get(const hp__arch **out, const char **type,
@@ -137,9 +107,7 @@ hp_status hp__arch_get(const hp__arch **out, const char **type,
     if (st)
         return st;
     if (!as && !*type)
-        return detect(out, c, err);
-    *out = hp__arch_named(as ? as : *type);
-    if (*out)
-        return HP_OK;
-    return as ? fail_as(as, err) : fail_unknown(*type, err);
+        return get_by_tensors(out, c, err);
+    *out = find_row(as ? as : *type);
+    return as && !*out ? fail_as(as, err) : HP_OK;
 }

@@ -25,13 +25,11 @@ typedef struct hp__arch {
 
 const hp__arch *hp__arch_at(size_t i); /* NULL past the end */
 
-/* The row of a model_type; NULL: none. */
-const hp__arch *hp__arch_named(const char *model_type);
 /*
  * The architecture that `as` names, else config.json, else the one whose
- * telltale the checkpoint holds. `*type` is what config.json says, NULL:
- * nothing. HP_INVALID: `as` is unknown; HP_UNSUPPORTED: config.json names
- * another one, or there is no way to tell.
+ * telltale the checkpoint holds; NULL: none of the table. `*type` is what
+ * config.json says, NULL: nothing. HP_INVALID: `as` is unknown;
+ * HP_UNSUPPORTED: there is more than one that it could be.
  */
 HP_CHECKED
 hp_status hp__arch_get(const hp__arch **out, const char **type,

@@ -81,6 +81,9 @@ void hp__bind_note(hp__binder *b, const char *fmt, ...) HP_PRINTF(2, 3);
 /* "OUTPUT = name of the token table". */
 void hp__bind_tied(hp__binder *b, const char *output);
 
+/* "gpt2, bert, ...": all that run. Returns `out`. */
+char *hp__types_text(char *out, size_t size);
+
 HP_CHECKED
 hp_status hp__binder_init(hp__binder *b, hp_model *m, hp_error *err);
 

@@ -38,6 +38,7 @@ struct hp_model {
     hp__arena arena;
     const hp_checkpoint *checkpoint;
     hp_model_info info;
+    hp_detection *detection; /* NULL: the architecture is known */
     hp_spec spec;
     hp__embedding embedding;
     hp__layer *layers; /* [spec.n_layers] */
@@ -51,6 +52,7 @@ struct hp_model {
     size_t n_heads;
     const char **notes;
     size_t n_notes;
+    size_t n_unused; /* tensors that are no part of the model */
     const char *tied;
     int32_t special[HP_MAX_SPECIAL]; /* [n_special], of config.json */
     size_t n_special;

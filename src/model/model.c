@@ -2,6 +2,7 @@
  * the result. */
 #include "headprune/model.h"
 #include "model/arch.h"
+#include "model/detect.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,7 +75,7 @@ static hp_status name_heads(hp_model *m, const hp__pruned *gone, hp_error *err)
 static int is_buffer(const hp__arch *a, const char *name)
 {
     size_t len = strlen(name);
-    for (size_t i = 0; a->buffers[i]; i++) {
+    for (size_t i = 0; a && a->buffers[i]; i++) {
         size_t end = strlen(a->buffers[i]);
         if (len >= end && strcmp(name + len - end, a->buffers[i]) == 0)
             return 1;
@@ -100,11 +101,11 @@ static int shown_length(const char *name)
     return (int)len;
 }
 
-/* Counts parameters, and notes the tensors that nothing was bound to. */
-static void survey_tensors(hp__binder *b, const hp__arch *a)
+/* Counts parameters and the tensors that nothing was bound to; returns the name
+ * of the first of these. `a` may be NULL. */
+static const char *survey_tensors(hp__binder *b, const hp__arch *a)
 {
     const hp_checkpoint *c = b->m->checkpoint;
-    size_t extra = 0;
     const char *first = "";
     qsort(b->used, b->n_used, sizeof *b->used, compare_use);
     for (size_t i = 0; i < hp_checkpoint_n_tensors(c); i++) {
@@ -118,20 +119,25 @@ static void survey_tensors(hp__binder *b, const hp__arch *a)
             b->m->info.parameters += t->n_elements;
         if (bound)
             continue;
-        if (extra++ == 0)
+        if (b->m->n_unused++ == 0)
             first = t->name;
     }
-    int shown = shown_length(first);
-    if (extra == 1)
-        hp__bind_note(b, "tensor '%.*s' is not part of the model", shown,
-                      first);
-    else if (extra)
-        hp__bind_note(b, "%zu tensors are not part of the model, e.g. '%.*s'",
-                      extra, shown, first);
+    return first;
 }
 
-/* `type` is config.json's, NULL: it names none. */
-static hp_status fill_info(hp_model *m, const hp__arch *a, const char *type,
+static void note_unused(hp__binder *b, const char *first)
+{
+    int shown = shown_length(first);
+    size_t n = b->m->n_unused;
+    if (n == 1)
+        hp__bind_note(b, "tensor '%.*s' is not part of the model", shown,
+                      first);
+    else if (n)
+        hp__bind_note(b, "%zu tensors are not part of the model, e.g. '%.*s'",
+                      n, shown, first);
+}
+
+static hp_status fill_info(hp_model *m, const char *type,
                            const hp__node *config, hp_error *err)
 {
     hp_model_info *i = &m->info;
@@ -140,8 +146,7 @@ static hp_status fill_info(hp_model *m, const hp__arch *a, const char *type,
     i->layers = m->spec.n_layers;
     i->heads = (uint32_t)m->n_heads;
     i->head_dim = m->spec.head_dim;
-    hp_status st = hp__arena_strdup(&i->model_type, &m->arena,
-                                    type ? type : a->model_type, err);
+    hp_status st = hp__arena_strdup(&i->model_type, &m->arena, type, err);
     if (!st)
         st = hp__arena_strdup(&i->architecture, &m->arena,
                               hp__config_class(config), err);
@@ -196,11 +201,82 @@ static hp_status bind_tensors(hp_model *m, const hp__arch *a, const char *type,
         a->bind(&b, config);
     if (b.status)
         return hint_other(m, a, b.status, err);
-    survey_tensors(&b, a);
-    st = b.status;
+    note_unused(&b, survey_tensors(&b, a));
+    return b.status ? b.status : name_heads(m, &b.pruned, err);
+}
+
+/* What the caller says of a model whose architecture knows it all. */
+static hp_status check_told(const hp_model *m, const hp__arch *a,
+                            const hp_model_options *o, hp_error *err)
+{
+    if (o->n_heads && o->n_heads != m->spec.n_heads)
+        return hp_fail(err, HP_UNSUPPORTED,
+                       "%u heads are told, but a block of this '%s' has %u",
+                       (unsigned)o->n_heads, a->model_type,
+                       (unsigned)m->spec.n_heads);
+    if (o->qkv_order)
+        return hp_fail(err, HP_INVALID,
+                       "an order of queries, keys and values is told, but "
+                       "that of '%s' is known",
+                       a->model_type);
+    return HP_OK;
+}
+
+static hp_status read_known(hp_model *m, const hp__arch *a, const char *type,
+                            const hp__node *config, const hp_model_options *o,
+                            hp_error *err)
+{
+    hp_status st = a->spec(&m->spec, config, err);
     if (!st)
-        st = name_heads(m, &b.pruned, err);
-    return st;
+        st = check_told(m, a, o, err);
+    if (!st)
+        st = bind_tensors(m, a, type, config, err);
+    return st ? st : fill_info(m, type ? type : a->model_type, config, err);
+}
+
+/* ---- models of no known architecture ---- */
+
+static int fits(const hp__arch *a, const hp_checkpoint *c,
+                const hp__node *config)
+{
+    static const hp_model_options none = {0};
+    hp_model *m = NULL;
+    if (hp__new(&m, 1, sizeof *m, NULL))
+        return 0;
+    m->checkpoint = c;
+    int yes = read_known(m, a, NULL, config, &none, NULL) == HP_OK &&
+              m->n_unused == 0;
+    hp_model_free(m);
+    return yes;
+}
+
+/* The architecture that has just these tensors and reads config.json; NULL:
+ * none. */
+static const char *find_alike(const hp_checkpoint *c, const hp__node *config)
+{
+    const hp__arch *a;
+    for (size_t i = 0; (a = hp__arch_at(i)); i++)
+        if ((hp__arch_matches(a, c, 0) || hp__arch_matches(a, c, 1)) &&
+            fits(a, c, config))
+            return a->model_type;
+    return NULL;
+}
+
+static hp_status read_unknown(hp_model *m, const char *type,
+                              const hp__node *config, const hp_model_options *o,
+                              hp_error *err)
+{
+    hp__binder b = {0};
+    hp_status st = hp__binder_init(&b, m, err);
+    if (st)
+        return st;
+    hp__detect(&b, type, find_alike(m->checkpoint, config), config, o);
+    if (!b.status)
+        (void)survey_tensors(&b, NULL);
+    if (!b.status)
+        b.status = name_heads(m, &b.pruned, err);
+    return b.status ? b.status
+                    : fill_info(m, type ? type : "unknown", config, err);
 }
 
 static hp_status read_model(hp_model *m, const hp__node *config,
@@ -212,11 +288,8 @@ static hp_status read_model(hp_model *m, const hp__node *config,
     const char *type = NULL;
     hp_status st = hp__arch_get(&a, &type, config, m->checkpoint, o->as, err);
     if (!st)
-        st = a->spec(&m->spec, config, err);
-    if (!st)
-        st = bind_tensors(m, a, type, config, err);
-    if (!st)
-        st = fill_info(m, a, type, config, err);
+        st = a ? read_known(m, a, type, config, o, err)
+               : read_unknown(m, type, config, o, err);
     m->n_special = hp__config_special(m->special, &m->mask, config);
     return st;
 }
@@ -253,7 +326,9 @@ hp_status hp_model_open(hp_model **out, const hp_checkpoint *c,
     }
     hp_model_free(m);
     /* What is about a tensor has named the checkpoint by now. */
-    return st == HP_NOMEM ? st : hp_fail_file(err, st, "config.json");
+    return st == HP_NOMEM || st == HP_INVALID
+               ? st
+               : hp_fail_file(err, st, "config.json");
 }
 
 void hp_model_free(hp_model *m)
@@ -261,62 +336,4 @@ void hp_model_free(hp_model *m)
     if (m)
         hp__arena_clear(&m->arena);
     free(m);
-}
-
-const hp_checkpoint *hp_model_checkpoint(const hp_model *m)
-{
-    return m->checkpoint;
-}
-
-const hp_model_info *hp_model_info_get(const hp_model *m)
-{
-    return &m->info;
-}
-
-const hp_spec *hp_model_spec(const hp_model *m)
-{
-    return &m->spec;
-}
-
-size_t hp_model_n_heads(const hp_model *m)
-{
-    return m->n_heads;
-}
-
-const hp_head *hp_model_heads(const hp_model *m)
-{
-    return m->heads;
-}
-
-size_t hp_model_n_blocks(const hp_model *m)
-{
-    return m->n_blocks;
-}
-
-const hp_block *hp_model_block(const hp_model *m, size_t i)
-{
-    return &m->blocks[i];
-}
-
-size_t hp_model_n_notes(const hp_model *m)
-{
-    return m->n_notes;
-}
-
-const char *hp_model_note(const hp_model *m, size_t i)
-{
-    return m->notes[i];
-}
-
-const char *hp_model_tied(const hp_model *m)
-{
-    return m->tied;
-}
-
-size_t hp_model_special(const hp_model *m, int32_t ids[HP_MAX_SPECIAL],
-                        int32_t *mask)
-{
-    memcpy(ids, m->special, m->n_special * sizeof *ids);
-    *mask = m->mask;
-    return m->n_special;
 }

@@ -15,7 +15,7 @@
 hp_status hp_generator_check(const hp_model *m, hp_error *err)
 {
     const hp_spec *s = &m->spec;
-    if (s->causal && s->output == HP_OUTPUT_CAUSAL)
+    if (!hp_model_runs(m) || (s->causal && s->output == HP_OUTPUT_CAUSAL))
         return hp__run_check_model(m, err);
     hp_status st = hp_fail(err, HP_UNSUPPORTED, "a model of type '%s' %s",
                            m->info.model_type,

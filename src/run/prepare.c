@@ -82,6 +82,11 @@ static hp_status check_widths(const hp_model *m, hp_error *err)
 
 hp_status hp__run_check_model(const hp_model *m, hp_error *err)
 {
+    if (!hp_model_runs(m))
+        return hp_fail(err, HP_UNSUPPORTED,
+                       "model_type '%s' is known by its tensors alone: "
+                       "nothing can be computed with it",
+                       m->info.model_type);
     for (uint32_t i = 0; i < m->spec.n_layers; i++)
         if (m->layers[i].n_blocks > HP__MAX_BLOCKS)
             return hp_fail(err, HP_UNSUPPORTED,

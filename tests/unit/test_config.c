@@ -144,7 +144,8 @@ static void test_model_type(void **state)
     static const verdict v[] = {
         {"\"gpt2\"", "2", HP_FORMAT, "'model_type'"},
         {"\"gpt2\"", "\"mamba\"", HP_UNSUPPORTED,
-         "model_type 'mamba' is not supported; supported: gpt2, bert"},
+         "model_type 'mamba' is not supported, and "
+         "'transformer.h.0.attn.c_attn.weight' may hold"},
         {"\"gpt2\"", "\"GPT2\"", HP_UNSUPPORTED, "model_type 'GPT2'"},
         {"\"gpt2\"", "\"albert\"", HP_UNSUPPORTED,
          "share one set of attention weights"},

@@ -516,9 +516,9 @@ int main(void)
         cmocka_unit_test(magnitudes_agree),
         cmocka_unit_test(slices_agree),
     };
-    struct CMUnitTest tests[N_GOLDEN_FOLDERS * N_CHECKS];
-    char names[N_GOLDEN_FOLDERS * N_CHECKS][64];
-    for (size_t i = 0; i < N_GOLDEN_FOLDERS * N_CHECKS; i++) {
+    struct CMUnitTest tests[N_GOLDEN_RUN * N_CHECKS];
+    char names[N_GOLDEN_RUN * N_CHECKS][64];
+    for (size_t i = 0; i < N_GOLDEN_RUN * N_CHECKS; i++) {
         tests[i] = checks[i % N_CHECKS];
         /* State: the folder of the checkpoint. */
         tests[i].initial_state = golden_folders[i / N_CHECKS];

@@ -149,7 +149,7 @@ static void test_golden_entropy(void **state)
     (void)state;
     const hp_calibration_info info = {
         .source = "here", .sha256 = "00", .sequences = 4};
-    for (size_t i = 0; i < N_GOLDEN_FOLDERS; i++) {
+    for (size_t i = 0; i < N_GOLDEN_RUN; i++) {
         double expected[MOST_HEADS] = {0};
         golden_data d, decoder;
         hp_model *m = open_golden(golden_folders[i]);
