@@ -91,8 +91,10 @@ hp_status check_read_data(checking *k, cli *c, hp_error *err)
     if (!data_of(&was, k->baseline))
         return HP_OK;
     name_data(k, c, &was);
-    hp_status st = k->baseline->eval ? work_read_windows(&k->w, c, err)
-                                     : work_calibrate(&k->w, c, err);
+    hp_status st = work_check_runs(&k->w, err);
+    if (!st)
+        st = k->baseline->eval ? work_read_windows(&k->w, c, err)
+                               : work_calibrate(&k->w, c, err);
     if (st == HP_IO && c->opt.data == k->data)
         return hp_fail_hint(err, st,
                             "the baseline's data; --data or --tokens say "

@@ -227,7 +227,7 @@ hp_status cmd_attention(cli *c, hp_error *err)
     hp_status st = check_source(c, err);
     if (st || (st = check_output(c, err)))
         return st;
-    if ((st = work_open_model(&l.w, c, c->args[0], err)) ||
+    if ((st = work_open_running(&l.w, c, c->args[0], err)) ||
         (st = pick(&l, c, err)) ||
         (st = text ? encode_text(&l, c, err) : read_ids(&l, c, err)) ||
         (st = find_texts(&l, c, err)) || (st = run(&l, c, err)))

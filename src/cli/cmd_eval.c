@@ -98,7 +98,7 @@ hp_status cmd_eval(cli *c, hp_error *err)
     evaluation e = {.special.mask = -1};
     hp_status st;
     if ((st = check_request(c, err)) ||
-        (st = work_open_model(&e.w, c, c->args[0], err)) ||
+        (st = work_open_running(&e.w, c, c->args[0], err)) ||
         (st = read_mask(&e, c, err)) || (st = open_base(&e, c, err)) ||
         (st = work_read_windows(&e.w, c, err)) ||
         (st = work_find_special(&e.special, e.ids, &e.w, c, err)) ||

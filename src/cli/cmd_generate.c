@@ -259,7 +259,7 @@ hp_status cmd_generate(cli *c, hp_error *err)
     generation g = {0};
     hp_status st;
     if ((st = check_options(c, err)) ||
-        (st = work_open_model(&w, c, c->args[0], err)) ||
+        (st = work_open_running(&w, c, c->args[0], err)) ||
         (st = hp_generator_check(w.model, err)) ||
         (st = prompts_read(&p, &w, c, err)) ||
         (st = open_generation(&g, &w, c, err)))

@@ -53,6 +53,43 @@ static void shape_text(char *out, size_t size, const hp_spec *s)
                  s->n_heads, s->head_dim, s->width);
 }
 
+/* How a model of no known architecture was understood. */
+static void detection_rows(const inspection *n)
+{
+    static const char *const sure[] = {
+        [HP_CERTAIN] = "certain",
+        [HP_LIKELY] = "likely: the names say how matrices are stored, their "
+                      "shapes do not",
+        [HP_TOLD] = "as told on the command line"};
+    static const char *const orders[] = {
+        [HP_QKV_SPLIT] = "all queries, all keys, all values",
+        [HP_QKV_HEADS] = "query, key and value head by head"};
+    const hp_detection *d = hp_model_detection(n->model);
+    char text[1024];
+    int len = snprintf(text, sizeof text, "%s:", d->blocks);
+    for (size_t i = 0; i < d->n_tensors; i++)
+        len += snprintf(text + len, sizeof text - (size_t)len, "%s %s",
+                        i ? "," : "", d->tensors[i]);
+    row(n, "detected", text);
+    const hp_spec *s = hp_model_spec(n->model);
+    len = snprintf(text, sizeof text, "%u a block, from %s", s->n_heads,
+                   d->heads_from ? d->heads_from : "--n-heads");
+    if (s->n_kv_heads != s->n_heads)
+        snprintf(text + len, sizeof text - (size_t)len,
+                 "; %u of keys and values, from shapes", s->n_kv_heads);
+    row(n, "heads", text);
+    if (d->order) {
+        snprintf(text, sizeof text, "%s, from %s", orders[d->order],
+                 d->order_from);
+        row(n, "order", text);
+    }
+    row(n, "sure", sure[d->certainty]);
+    snprintf(text, sizeof text, "--as %s runs it, if it computes alike",
+             d->runs_as ? d->runs_as : "");
+    row(n, "runs",
+        d->runs_as ? text : "no: its heads can be weighed and silenced");
+}
+
 static void model_rows(const inspection *n)
 {
     const hp_model *m = n->model;
@@ -66,12 +103,15 @@ static void model_rows(const inspection *n)
     row(n, "architecture", text);
     shape_text(text, sizeof text, spec);
     row(n, "shape", text);
-    if (spec->max_positions)
+    if (!hp_model_runs(m))
+        snprintf(text, sizeof text, "vocabulary %u", spec->vocab);
+    else if (spec->max_positions)
         snprintf(text, sizeof text, "%u positions, vocabulary %u",
                  spec->max_positions, spec->vocab);
     else
         snprintf(text, sizeof text, "any length, vocabulary %u", spec->vocab);
-    row(n, "input", text);
+    if (hp_model_runs(m) || spec->vocab)
+        row(n, "input", text);
     snprintf(text, sizeof text, "%s in all, %s in %u heads (%.1f %%)",
              format_count(a, info->parameters), format_count(b, in_heads),
              info->heads,
@@ -81,7 +121,10 @@ static void model_rows(const inspection *n)
     row(n, "parameters", text);
     if (hp_model_n_heads(m))
         row(n, "one head", format_count(a, hp_model_head_parameters(m, 0)));
-    row(n, "tied", hp_model_tied(m) ? hp_model_tied(m) : "nothing");
+    if (hp_model_runs(m))
+        row(n, "tied", hp_model_tied(m) ? hp_model_tied(m) : "nothing");
+    else
+        detection_rows(n);
     row(n, "tokenizer", n->has_tokenizer ? "found" : n->tokenizer_problem);
 }
 

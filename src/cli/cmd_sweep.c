@@ -163,7 +163,7 @@ hp_status cmd_sweep(cli *c, hp_error *err)
     hp_status st;
     if ((st = sweep_read_grid(&s, c, err)) || (st = sampler_check(c, err)) ||
         (st = check_output(c, err)) || (st = read_before(&s, c, err)) ||
-        (st = work_open_model(&s.w, c, c->args[0], err)) ||
+        (st = work_open_running(&s.w, c, c->args[0], err)) ||
         (st = sampler_open(&s.sampler, &s.w, c, err)) ||
         (st = sweep_open_data(&s, c, err)) ||
         (st = work_open_backend(&s.w, c, err)) ||

@@ -104,6 +104,34 @@ static void print_container(const inspection *n)
     text_member("fingerprint", hp_checkpoint_fingerprint(c));
 }
 
+static void print_detection(const hp_detection *d)
+{
+    static const char *const sure[] = {
+        [HP_CERTAIN] = "certain", [HP_LIKELY] = "likely", [HP_TOLD] = "told"};
+    static const char *const orders[] = {[HP_QKV_UNKNOWN] = NULL,
+                                         [HP_QKV_SPLIT] = "split",
+                                         [HP_QKV_HEADS] = "heads"};
+    putchar('{');
+    print_json_pair(stdout, "blocks", d->blocks);
+    fputs("\"tensors\": [", stdout);
+    for (size_t i = 0; i < d->n_tensors; i++) {
+        if (i)
+            fputs(", ", stdout);
+        print_json_text(stdout, d->tensors[i]);
+    }
+    fputs("], ", stdout);
+    text_member("heads_from", d->heads_from);
+    fputs(", ", stdout);
+    text_member("order", orders[d->order]);
+    fputs(", ", stdout);
+    text_member("order_from", d->order_from);
+    fputs(", ", stdout);
+    text_member("certainty", sure[d->certainty]);
+    fputs(", ", stdout);
+    text_member("runs_as", d->runs_as);
+    putchar('}');
+}
+
 static void print_findings(const inspection *n)
 {
     text_member("tied", n->model ? hp_model_tied(n->model) : NULL);
@@ -114,6 +142,13 @@ static void print_findings(const inspection *n)
     text_member("problem",
                 n->model && !n->has_tokenizer ? n->tokenizer_problem : NULL);
     fputs("},", stdout);
+    line(n, "  ");
+    fputs("\"detection\": ", stdout);
+    if (n->model && hp_model_detection(n->model))
+        print_detection(hp_model_detection(n->model));
+    else
+        fputs("null", stdout);
+    putchar(',');
     line(n, "  ");
     fputs("\"problems\": [", stdout);
     size_t notes = n->model ? hp_model_n_notes(n->model) : 0;

@@ -163,6 +163,14 @@ const option_row option_rows[] = {
     [OPT_AS] = TEXT("as", 0, "TYPE", TAKES_MODEL,
                     "read the model as this model_type, whatever config.json "
                     "says"),
+    [OPT_N_HEADS] = NUMBER("n-heads", "N", 1, UINT32_MAX, TAKES_MODEL,
+                           "attention heads of a block, where config.json "
+                           "does not say"),
+    [OPT_QKV_ORDER] =
+        CHOICE("qkv-order", "ORDER", "split|heads", TAKES_MODEL,
+               "how one tensor holds queries, keys and values, where the "
+               "model_type does not say: all of each (split), or head by head "
+               "(heads)"),
     [OPT_TOKENIZER] =
         TEXT("tokenizer", 0, "PATH",
              TAKES_RUNS | TAKES_GENERATE | TAKES_INSPECT | TAKES_TOKENS,

@@ -99,6 +99,8 @@ typedef enum option_id {
     OPT_RELATIVE,
     OPT_CONFIG,
     OPT_AS,
+    OPT_N_HEADS,
+    OPT_QKV_ORDER,
     OPT_TOKENIZER,
     OPT_THREADS,
     OPT_BUDGET,

@@ -157,6 +157,11 @@ static void tell_done(FILE *out, const output *o, const work *w, const cli *c)
         fputs("next: use it in place of the original; headprune eval says "
               "what it cost\n",
               out);
+    else if (!hp_model_runs(w->model))
+        fprintf(out,
+                "next: see what it cost where the model runs; "
+                "%s.from_pretrained(\"%s\") loads it\n",
+                class_name[0] ? class_name : "AutoModel", o->path);
     else
         fprintf(out,
                 "next: headprune eval %s --against %s --data FILE says what "

@@ -70,6 +70,14 @@ const char *work_tokenizer_path(const work *w, const cli *c)
     return given ? given : hp_checkpoint_folder(w->checkpoint);
 }
 
+/* Token ids are below it; a model that is known by its tensors alone may not
+ * say. */
+static uint32_t room_of(const hp_model *m)
+{
+    uint32_t vocab = hp_model_spec(m)->vocab;
+    return vocab ? vocab : INT32_MAX;
+}
+
 hp_status work_open_tokenizer(work *w, cli *c, hp_error *err)
 {
     if (w->tokenizer)
@@ -82,8 +90,8 @@ hp_status work_open_tokenizer(work *w, cli *c, hp_error *err)
                                     "tokenizer beside it"),
                             "give --tokenizer PATH, or token ids with "
                             "--tokens FILE");
-    hp_status st = hp_tokenizer_open(&w->tokenizer, path,
-                                     hp_model_spec(w->model)->vocab, err);
+    hp_status st =
+        hp_tokenizer_open(&w->tokenizer, path, room_of(w->model), err);
     if (!st)
         console_phase(&c->con, "tokenizer opened");
     return st;
@@ -122,7 +130,7 @@ static hp_status read_data(work *w, cli *c, const char *what, size_t most,
                                 .stride = (size_t)v[OPT_STRIDE].number,
                                 .length = (size_t)v[OPT_LENGTH].number,
                                 .max_length = spec->max_positions,
-                                .vocab = spec->vocab,
+                                .vocab = room_of(w->model),
                                 .no_special =
                                     options_has(&c->opt, OPT_NO_SPECIAL)};
     hp_status st = o.tokens ? HP_OK : work_open_tokenizer(w, c, err);
@@ -228,7 +236,8 @@ hp_status work_score(work *w, cli *c, hp_error *err)
     const option_value *v = c->opt.value;
     hp_status st = HP_OK;
     if (c->method->needs_data) {
-        if (!w->calibration)
+        st = work_check_runs(w, err);
+        if (!st && !w->calibration)
             st = work_calibrate(w, c, err);
         if (st || (st = work_open_backend(w, c, err)))
             return st;

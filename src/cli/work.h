@@ -30,6 +30,13 @@ hp_status work_bind_model(work *w, const cli *c, hp_error *err);
 /* The checkpoint and its model. */
 HP_CHECKED
 hp_status work_open_model(work *w, cli *c, const char *path, hp_error *err);
+/* HP_UNSUPPORTED, with the methods that work: nothing can be computed with
+ * w->model. */
+HP_CHECKED
+hp_status work_check_runs(const work *w, hp_error *err);
+/* work_open_model, for commands that compute. */
+HP_CHECKED
+hp_status work_open_running(work *w, cli *c, const char *path, hp_error *err);
 HP_CHECKED
 hp_status work_open_tokenizer(work *w, cli *c, hp_error *err);
 HP_CHECKED

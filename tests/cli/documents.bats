@@ -36,7 +36,8 @@ valid() {
 
 @test "inspect and methods conform to their schemas" {
     for model in models/gpt2-novels models/reaction-bert \
-        tests/hostile/index_valid_2 tests/hostile/ok_extra_all_dtypes; do
+        tests/hostile/index_valid_2 tests/hostile/ok_extra_all_dtypes \
+        tests/golden/falcon tests/golden/opt tests/golden/custom-arch; do
         "$HEADPRUNE" inspect --json "$ROOT/$model" >i.json
         valid i.json inspect-1.schema.json
         "$HEADPRUNE" inspect --format ndjson "$ROOT/$model" >i.json

@@ -16,7 +16,9 @@ def main():
         blocks = re.findall(r"^```console\n(.*?)^```", f.read(), re.S | re.M)
     failed = commands = 0
     with tempfile.TemporaryDirectory(prefix="examples.") as room:
-        os.symlink(os.path.join(ROOT, "models"), os.path.join(room, "models"))
+        os.mkdir(os.path.join(room, "tests"))
+        for name in ("models", "tests/golden"):
+            os.symlink(os.path.join(ROOT, name), os.path.join(room, name))
         os.symlink(os.path.abspath(sys.argv[1]), os.path.join(room, "headprune"))
         path = room + os.pathsep + os.environ["PATH"]
         for part in re.split(r"^\$ ", "".join(blocks), flags=re.M)[1:]:

@@ -116,3 +116,83 @@ PY
     hp magnitude --ratio 0.5 "$TINY" -o usual
     cmp pruned/model.safetensors usual/model.safetensors
 }
+
+GENERIC=$ROOT/tests/golden
+
+@test "inspect says what was detected in an unknown model and how sure it is" {
+    hp inspect "$GENERIC/gpt-neox"
+    succeeds
+    says "$output" "gpt_neox (GPTNeoXForCausalLM)"
+    says "$output" "gpt_neox.layers.N.attention: query_key_value.weight, dense.weight"
+    says "$output" "4 a block, from num_attention_heads"
+    says "$output" "query, key and value head by head, from model_type"
+    says "$output" "sure          certain"
+    says "$output" "no: its heads can be weighed and silenced"
+    lacks "$output" '^tied'
+    hp inspect "$GENERIC/falcon"
+    says "$output" "1 of keys and values, from shapes"
+    says "$output" "all queries, all keys, all values, from shapes"
+    hp inspect --json "$GENERIC/custom-arch"
+    succeeds
+    [ "$(jq -c .detection <<<"$output")" = '{"blocks":"model.layers.N.self_attn","tensors":["q_proj.weight","k_proj.weight","v_proj.weight","o_proj.weight"],"heads_from":"num_attention_heads","order":null,"order_from":null,"certainty":"certain","runs_as":"llama"}' ]
+    hp inspect --json "$TINY"
+    [ "$(jq .detection <<<"$output")" = null ]
+}
+
+@test "--n-heads and --qkv-order say what config.json does not" {
+    cp "$GENERIC"/bloom/{config.json,model.safetensors} .
+    sed -i 's/"n_head"/"heads"/; s/"bloom"/"bloom2"/' config.json
+    hp inspect .
+    [ "$status" -eq 4 ]
+    says "$stderr" "config.json does not say how many heads"
+    says "$stderr" "--n-heads N says how many; N divides 32"
+    hp inspect --n-heads 4 .
+    [ "$status" -eq 4 ]
+    says "$stderr" "--qkv-order split or heads says which"
+    hp inspect --n-heads 12 .
+    [ "$status" -eq 4 ]
+    says "$stderr" "cannot be 12 heads"
+    hp inspect --n-heads 4 --qkv-order heads .
+    succeeds
+    says "$output" "4 a block, from --n-heads"
+    says "$output" "sure          as told on the command line"
+    hp magnitude --count 3 --n-heads 4 --qkv-order heads . -o told
+    succeeds
+    hp magnitude --count 3 "$GENERIC/bloom" -o known
+    cmp told/model.safetensors known/model.safetensors
+    hp inspect --n-heads 12 "$GENERIC/opt"
+    [ "$status" -eq 4 ]
+    says "$stderr" "12 heads are told, but config.json says 'num_attention_heads' 4"
+}
+
+@test "methods that compute are refused on an unknown model, weights-only ones work" {
+    for model in opt phi gpt-neox bloom falcon vit custom-arch; do
+        hp magnitude --ratio 0.3 "$GENERIC/$model" -o "m-$model"
+        succeeds
+        hp -q random --ratio 0.3 "$GENERIC/$model" -o "r-$model"
+        succeeds
+    done
+    hp entropy --ratio 0.3 "$GENERIC/bloom" -o no
+    fails 4 "model_type 'bloom' is known by its tensors alone"
+    says "$stderr" "methods that look at weights work: magnitude, random"
+    hp eval "$GENERIC/vit"
+    fails 4 "nothing can be computed with it"
+    hp generate "$GENERIC/bloom" --prompt x
+    fails 4 "nothing can be computed with it"
+    hp attention "$GENERIC/bloom" --text x
+    fails 4 "nothing can be computed with it"
+    hp sweep "$GENERIC/bloom"
+    fails 4 "nothing can be computed with it"
+    [ ! -e no ]
+}
+
+@test "a renamed model runs --as what it is" {
+    printf '1 2 3 4 5 6\n7 8 9\n' >ids
+    hp entropy --ratio 0.3 --tokens ids "$GENERIC/custom-arch" -o no
+    fails 4 "--as llama runs it, if it computes alike"
+    hp entropy --ratio 0.3 --tokens ids --as llama "$GENERIC/custom-arch" -o out
+    succeeds
+    hp eval --tokens ids --as llama out --against "$GENERIC/custom-arch"
+    succeeds
+    says "$output" "difference in loss"
+}
