@@ -2,6 +2,7 @@
 #define HEADPRUNE_DOCUMENT_H
 
 #include "headprune/attention.h"
+#include "headprune/diff.h"
 #include "headprune/gate.h"
 #include "headprune/rewrite.h"
 #include "headprune/sweep.h"
@@ -52,6 +53,10 @@ hp_status hp_document_attention(char **out, const hp_attention *a,
 /* headprune.check/1 */
 HP_CHECKED
 hp_status hp_document_check(char **out, const hp_check *c, hp_error *err);
+
+/* headprune.diff/1 */
+HP_CHECKED
+hp_status hp_document_diff(char **out, const hp_diff *d, hp_error *err);
 
 /*
  * Reads a scores document (hp_document_read_plan: a plan or a report) from a

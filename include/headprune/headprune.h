@@ -8,6 +8,7 @@
 #include "headprune/attention.h"
 #include "headprune/backend.h"
 #include "headprune/checkpoint.h"
+#include "headprune/diff.h"
 #include "headprune/document.h"
 #include "headprune/error.h"
 #include "headprune/eval.h"

@@ -47,6 +47,7 @@ hp_status cmd_methods(cli *c, hp_error *err);
 hp_status cmd_tokens(cli *c, hp_error *err);
 hp_status cmd_attention(cli *c, hp_error *err);
 hp_status cmd_check(cli *c, hp_error *err);
+hp_status cmd_diff(cli *c, hp_error *err);
 hp_status cmd_report(cli *c, hp_error *err);
 hp_status cmd_sweep(cli *c, hp_error *err);
 hp_status cmd_generate(cli *c, hp_error *err);

@@ -93,6 +93,18 @@ static const command commands[] = {
      "headprune check gpt2 --baseline eval.json --max-loss-increase 0.05 "
      "--format github --summary \"$GITHUB_STEP_SUMMARY\"\n",
      cmd_check},
+    {"diff", TAKES_DIFF, 2, "A B",
+     "what two checkpoints differ in, head by head",
+     "Compares the values of two checkpoints, whatever dtype, files or order "
+     "they are stored in: of every tensor and every head it says whether it "
+     "is identical, zeroed, changed (and by how much), missing or of another "
+     "shape. A head is known by its number in the original model, so that a "
+     "model can be held against one that heads were removed from. Exits with "
+     "1 when there is a difference.",
+     "headprune diff gpt2 gpt2-entropy-0.3\n"
+     "headprune diff --json gpt2 pruned | jq '.heads[] | "
+     "select(.verdict != \"identical\") | .id'\n",
+     cmd_diff},
     {"attention", TAKES_ATTENTION, 1, "MODEL",
      "what heads attend to, as a table, a heatmap or arrays",
      "Runs the model over one sequence and shows the attention that every "

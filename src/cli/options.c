@@ -130,8 +130,9 @@ const option_row option_rows[] = {
                        "write the outcome as JUnit XML, too"),
     [OPT_SUMMARY] = TEXT("summary", 0, "FILE", TAKES_CHECK,
                          "append the outcome to FILE as Markdown"),
-    [OPT_EXIT_ZERO] = FLAG("exit-zero", 0, TAKES_CHECK,
-                           "exit with 0 although a rule is broken"),
+    [OPT_EXIT_ZERO] =
+        FLAG("exit-zero", 0, TAKES_CHECK | TAKES_DIFF,
+             "exit with 0 although a rule is broken, or there is a difference"),
     [OPT_LAYER] = NUMBER("layer", "L", 0, UINT32_MAX, TAKES_ATTENTION,
                          "this layer alone"),
     [OPT_HEAD] = TEXT("head", 0, "HEAD", TAKES_ATTENTION,
@@ -160,7 +161,7 @@ const option_row option_rows[] = {
                "default), the residual stream, or nothing"),
     [OPT_CONFIG] = TEXT("config", 0, "FILE", TAKES_MODEL,
                         "config.json, when it is not beside the model"),
-    [OPT_AS] = TEXT("as", 0, "TYPE", TAKES_MODEL,
+    [OPT_AS] = TEXT("as", 0, "TYPE", TAKES_MODEL | TAKES_DIFF,
                     "read the model as this model_type, whatever config.json "
                     "says"),
     [OPT_N_HEADS] = NUMBER("n-heads", "N", 1, UINT32_MAX, TAKES_MODEL,

@@ -17,6 +17,10 @@ hp_status print_plan(FILE *out, const cli *c, const hp_plan *p, hp_error *err);
 HP_CHECKED
 hp_status print_eval(const cli *c, const hp_eval *e, hp_error *err);
 
+/* Two checkpoints: the counts, and what differs. */
+HP_CHECKED
+hp_status print_diff(const cli *c, const hp_diff *d, hp_error *err);
+
 /* " +- 1.5", two digits; nothing where there is no error. */
 void print_error(double error);
 

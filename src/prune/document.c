@@ -46,8 +46,7 @@ static void put_model(hp__emitter *e, const hp_model_info *m)
     hp__emit_end(e);
 }
 
-hp_status hp__document_start(hp__emitter *e, const char *schema,
-                             const hp_model_info *model, hp_error *err)
+hp_status hp__document_open(hp__emitter *e, const char *schema, hp_error *err)
 {
     hp__emit_object(e, NULL, 0);
     hp__emit_string(e, "schema", schema);
@@ -55,7 +54,13 @@ hp_status hp__document_start(hp__emitter *e, const char *schema,
     hp__emit_string(e, "name", "headprune");
     hp__emit_string(e, "version", hp_version());
     hp__emit_end(e);
-    hp_status st = put_created(e, err);
+    return put_created(e, err);
+}
+
+hp_status hp__document_start(hp__emitter *e, const char *schema,
+                             const hp_model_info *model, hp_error *err)
+{
+    hp_status st = hp__document_open(e, schema, err);
     put_model(e, model);
     return st;
 }

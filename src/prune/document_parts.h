@@ -15,8 +15,10 @@
 /* The rank of a head that a plan's document does not tell. */
 #define HP__NO_RANK UINT32_MAX
 
-/* From the opening brace to the model. HP_INVALID: SOURCE_DATE_EPOCH is not a
- * number of seconds. */
+/* From the opening brace to the time stamp, and to the model. HP_INVALID:
+ * SOURCE_DATE_EPOCH is not a number of seconds. */
+HP_CHECKED
+hp_status hp__document_open(hp__emitter *e, const char *schema, hp_error *err);
 HP_CHECKED
 hp_status hp__document_start(hp__emitter *e, const char *schema,
                              const hp_model_info *model, hp_error *err);

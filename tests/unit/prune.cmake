@@ -11,3 +11,6 @@ foreach(name rewrite rewrite_paths rewrite_faults zeroed document document_read
   hp_unit(${name})
   target_link_libraries(test_${name} PRIVATE fixture)
 endforeach()
+
+hp_unit(diff)
+target_link_libraries(test_diff PRIVATE edit)
