@@ -237,6 +237,22 @@ uint64_t hp_model_head_parameters(const hp_model *m, size_t head);
 /* Parameters of all heads; a shared band counts once. */
 uint64_t hp_model_heads_parameters(const hp_model *m);
 
+/*
+ * What a model weighs, and what one token costs: multiplications with an
+ * addition, in all linear maps (embeddings are looked up, not multiplied) and
+ * between queries, keys and values; averaged over a sequence of `length`
+ * tokens, of which a causal one sees those before it. With two stacks it is
+ * one token of each. Norms, softmax and activations are not counted.
+ */
+typedef struct hp_cost {
+    uint64_t parameters, bytes; /* of all tensors */
+    uint64_t multiply_adds;
+} hp_cost;
+/* Without the heads of `removed` [n_heads], NULL: whole. Keys and values of a
+ * group go with the last of its heads. */
+hp_cost hp_model_cost(const hp_model *m, const unsigned char *removed,
+                      uint64_t length);
+
 /* Departures from what the architecture leads one to expect, for `inspect`:
  * one line each ("tensor 'x' is not part of the model"). */
 size_t hp_model_n_notes(const hp_model *m);
