@@ -183,37 +183,57 @@ static hp_calibration *open_data(bench *b, const hp_tokenizer *t,
     return c;
 }
 
-/* transformers 4.57.6: perplexity 105.6 in 198 windows of 256. */
-static void the_perplexity_of_novels_agrees(void **state)
+/* Of the whole book, in windows of 256. */
+static hp_eval *evaluate_novel(bench *b, const char *model)
 {
-    (void)state;
-    bench b;
     hp_tokenizer *t = NULL;
     const char *text = "models/text/the-time-machine.txt";
-    open_model(&b, "models/gpt2-novels");
-    assert_int_equal(hp_tokenizer_open(&t, "models/gpt2-novels",
-                                       hp_model_spec(b.model)->vocab, &b.err),
-                     HP_OK);
+    open_model(b, model);
+    assert_int_equal(
+        hp_tokenizer_open(&t, model, hp_model_spec(b->model)->vocab, &b->err),
+        HP_OK);
     hp_calibration *c = open_data(
-        &b, t,
+        b, t,
         &(hp_calibration_options){
             .data = &text, .n_data = 1, .length = 256, .sequences = SIZE_MAX});
     hp_eval_data d = {.sequences = hp_calibration_sequences(c),
                       .context = hp_calibration_context(c),
                       .info = hp_calibration_info_get(c)};
-    hp_eval *e = evaluate(&b, &d, &(hp_eval_options){0});
-    assert_int_equal(e->windows, 198);
-    assert_int_equal(e->tokens, 50490);
+    hp_eval *e = evaluate(b, &d, &(hp_eval_options){0});
     assert_int_equal(e->length, 256);
     assert_int_equal(e->stride, 256);
     assert_string_equal(e->source, text);
-    assert_close(e->value, 105.6, 0.05);
     assert_close(log(e->value), e->loss, 1e-12);
     assert_close(e->value_error, e->value * e->loss_error, 1e-12);
-    hp_eval_free(e);
     hp_calibration_free(c);
     hp_tokenizer_free(t);
-    close_model(&b);
+    close_model(b);
+    return e;
+}
+
+/* transformers 4.57.6: perplexity 105.6 in 198 windows. */
+static void the_perplexity_of_novels_agrees(void **state)
+{
+    (void)state;
+    bench b;
+    hp_eval *e = evaluate_novel(&b, "models/gpt2-novels");
+    assert_int_equal(e->windows, 198);
+    assert_int_equal(e->tokens, 50490);
+    assert_close(e->value, 105.6, 0.05);
+    hp_eval_free(e);
+}
+
+/* transformers 4.57.6 in float64: loss 4.564485134 over 49710 tokens in 195
+ * windows that begin with <s>. */
+static void the_loss_with_shared_keys_agrees(void **state)
+{
+    (void)state;
+    bench b;
+    hp_eval *e = evaluate_novel(&b, "models/llama-novels");
+    assert_int_equal(e->windows, 195);
+    assert_int_equal(e->tokens, 49710);
+    assert_close(e->loss, 4.564485134, 1e-5 * 4.564485134);
+    hp_eval_free(e);
 }
 
 /* transformers 4.57.6 in float64: 1.111631, 312 of 343 right. */
@@ -634,6 +654,7 @@ int main(void)
         cmocka_unit_test(the_rule_masks_the_same_tokens_everywhere),
         cmocka_unit_test(tokens_of_context_are_not_predicted),
         cmocka_unit_test(the_perplexity_of_novels_agrees),
+        cmocka_unit_test(the_loss_with_shared_keys_agrees),
         cmocka_unit_test(the_masked_loss_of_reactions_agrees),
         cmocka_unit_test(the_masked_loss_of_antibodies_agrees),
         cmocka_unit_test(divergences_agree_with_a_plain_computation),

@@ -169,6 +169,8 @@ static void test_parameters(void **state)
         /* one head: 3 (D hd + hd) + hd D */
         {"models/gpt2-novels", 3505152, 18504, 888192},
         {"models/bert-novels", 1371520, 8240, 263680},
+        /* a query head's own 2 D hd, and D hd twice a key/value head */
+        {"models/llama-novels", 3221952, 9216, 663552},
         {"models/reaction-bert", 6893137, 65728, 3154944},
         {"models/antibody-roberta", 568985, 8240, 263680},
         {"tests/golden/gpt2-bare", 28672, 1048, 8384},
