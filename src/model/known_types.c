@@ -23,7 +23,6 @@ static const hp__known_type table[] = {
     {"modernbert", HP_QKV_SPLIT, 0, NULL, NULL},
     {"sam", HP_QKV_SPLIT, 0, NULL, NULL},
     /* separate tensors: nothing to order */
-    {"opt", HP_QKV_UNKNOWN, 0, NULL, NULL},
     {"phi", HP_QKV_UNKNOWN, 0, NULL, NULL},
     {"vit", HP_QKV_UNKNOWN, 0, NULL, NULL},
     {"deit", HP_QKV_UNKNOWN, 0, NULL, NULL},

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+/* Read under another model_type, and with what no architecture runs. */
 #define OPT     "tests/golden/opt"
 #define PHI     "tests/golden/phi"
 #define NEOX    "tests/golden/gpt-neox"
@@ -38,6 +39,16 @@ static int remove_folder(void **state)
     return 0;
 }
 
+static void copy_model(const char *from)
+{
+    edit_copy(folder, from);
+    if (strcmp(from, OPT) == 0) {
+        edit_config(folder, "\"opt\"", "\"my_opt\"");
+        edit_config(folder, "\"do_layer_norm_before\": true",
+                    "\"do_layer_norm_before\": false");
+    }
+}
+
 /* What was detected in a folder of reference data, which test_model.c,
  * test_score.c and test_zeroed.c hold to its blocks, slices and bytes. */
 static void test_golden(void **state)
@@ -50,9 +61,6 @@ static void test_golden(void **state)
         hp_qkv_order order;
         const char *order_from, *runs_as;
     } cases[] = {
-        {OPT, "model.decoder.layers.N.self_attn", "q_proj.weight",
-         "out_proj.weight", 4, "num_attention_heads", HP_QKV_UNKNOWN, NULL,
-         NULL},
         {PHI, "model.layers.N.self_attn", "q_proj.weight", "dense.weight", 4,
          "num_attention_heads", HP_QKV_UNKNOWN, NULL, NULL},
         {NEOX, "gpt_neox.layers.N.attention", "query_key_value.weight",
@@ -110,7 +118,7 @@ static void test_facts(void **state)
     assert_int_equal(hp_model_spec(m)->vocab, 0);
     assert_null(hp_model_tied(m));
     close_model(m);
-    edit_copy(folder, BLOOM);
+    copy_model(BLOOM);
     edit_config(folder, "\"model_type\": \"bloom\",", "");
     const hp_model_options o = {.qkv_order = HP_QKV_HEADS};
     m = open_model_with(folder, &o);
@@ -129,7 +137,7 @@ typedef struct verdict {
 static void assert_verdicts(const verdict *v, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        edit_copy(folder, v[i].model);
+        copy_model(v[i].model);
         if (v[i].from)
             edit_config(folder, v[i].from, v[i].to);
         memset(&err, 0, sizeof err);
@@ -313,7 +321,7 @@ static void test_order(void **state)
          N_HEADS_HINT},
     };
     ASSERT_VERDICTS(v);
-    edit_copy(folder, FALCON);
+    copy_model(FALCON);
     edit_config(folder, "\"falcon\"", "\"other\"");
     edit_config(folder, "\"num_kv_heads\"", "\"x\"");
     assert_int_equal(try_model(folder, &err), HP_UNSUPPORTED);
@@ -331,7 +339,7 @@ static void test_told_order(void **state)
     static const uint64_t starts[][3] = {
         [HP_QKV_SPLIT] = {8, 32 + 8, 64 + 8},
         [HP_QKV_HEADS] = {24, 24 + 8, 24 + 16}};
-    edit_copy(folder, NEOX);
+    copy_model(NEOX);
     edit_config(folder, "gpt_neox", "other");
     for (hp_qkv_order order = HP_QKV_SPLIT; order <= HP_QKV_HEADS; order++) {
         const hp_model_options o = {.qkv_order = order};
@@ -360,23 +368,23 @@ static void assert_unsupported(const char *message)
 static void test_not_found(void **state)
 {
     (void)state;
-    edit_copy(folder, PHI);
+    copy_model(PHI);
     edit_header(folder, "q_proj", "queries");
     assert_unsupported("model_type 'phi' is not supported, and no attention is "
                        "found by the names of its tensors; supported: gpt2");
-    edit_copy(folder, PHI);
+    copy_model(PHI);
     edit_header(folder, "k_proj", "keys");
     assert_unsupported("no keys that belong to tensor "
                        "'model.layers.0.self_attn.q_proj.weight'");
-    edit_copy(folder, PHI);
+    copy_model(PHI);
     edit_header(folder, "self_attn.dense", "self_attn.x");
     assert_unsupported("no output projections that belong to tensor");
-    edit_copy(folder, PHI);
+    copy_model(PHI);
     edit_header(folder, "layers.1.self_attn.v_proj", "layers.1.self_attn.w");
     assert_unsupported("attention is found in 1 layers "
                        "('model.layers.N.self_attn'), but config.json says "
                        "'num_hidden_layers' 2");
-    edit_copy(folder, PHI);
+    copy_model(PHI);
     edit_config(folder, "\"num_hidden_layers\"", "\"x\"");
     edit_header(folder, "layers.1.", "layers.2.");
     assert_unsupported("layer 1 of 'model.layers.N.self_attn' has no attention "
@@ -386,18 +394,18 @@ static void test_not_found(void **state)
 static void test_not_together(void **state)
 {
     (void)state;
-    edit_copy(folder, OPT);
+    copy_model(OPT);
     edit_header(folder, "model.decoder.layers.1.", "model.encoder.layers.0.");
     assert_unsupported("in more than one stack of layers: "
                        "'model.decoder.layers.N.self_attn' and "
                        "'model.encoder.layers.N.self_attn'");
-    edit_copy(folder, OPT);
+    copy_model(OPT);
     edit_header(folder, "layers.1.self_attn.out_proj",
                 "layers.1.self_attn.o_proj");
     assert_unsupported("the tensors of 'model.decoder.layers.1.self_attn' have "
                        "other names than those of "
                        "'model.decoder.layers.0.self_attn'");
-    edit_copy(folder, OPT);
+    copy_model(OPT);
     edit_header(folder, "layers.1.fc1", "layers.1.fc0");
     edit_header(folder,
                 "layers.1.fc2.weight\":{\"dtype\":\"F32\",\"shape\":[32,64]",
@@ -411,23 +419,23 @@ static void test_shapes(void **state)
 {
     (void)state;
 #define SHAPE(name, is) name ".weight\":{\"dtype\":\"F32\",\"shape\":" is
-    edit_copy(folder, OPT);
+    copy_model(OPT);
     edit_header(folder, SHAPE("layers.1.self_attn.q_proj", "[32,32]"),
                 SHAPE("layers.1.self_attn.q_proj", "[64,16]"));
     assert_unsupported("tensors 'model.decoder.layers.1.self_attn.q_proj."
                        "weight' [64, 16] and "
                        "'model.decoder.layers.1.self_attn.out_proj.weight' "
                        "[32, 32] do not fit together");
-    edit_copy(folder, PHI);
+    copy_model(PHI);
     edit_header(folder, SHAPE("layers.1.self_attn.v_proj", "[16,32]"),
                 SHAPE("layers.1.self_attn.v_proj", "[32,16]"));
     assert_unsupported("do not fit together");
-    edit_copy(folder, BLOOM);
+    copy_model(BLOOM);
     edit_header(folder, SHAPE("h.1.self_attention.query_key_value", "[96,32]"),
                 SHAPE("h.1.self_attention.query_key_value", "[32,96]"));
     assert_unsupported("'transformer.h.1.self_attention' has another shape "
                        "than 'transformer.h.0.self_attention'");
-    edit_copy(folder, BLOOM);
+    copy_model(BLOOM);
     edit_header(folder, SHAPE("h.0.self_attention.query_key_value", "[96,32]"),
                 SHAPE("h.0.self_attention.query_key_value", "[48,64]"));
     assert_unsupported("do not fit together");
@@ -437,7 +445,7 @@ static void test_shapes(void **state)
 static void test_turned(void **state)
 {
     (void)state;
-    edit_copy(folder, "tests/golden/gpt2");
+    copy_model("tests/golden/gpt2");
     edit_config(folder, "\"gpt2\"", "\"other\"");
     const hp_model_options o = {.qkv_order = HP_QKV_SPLIT};
     hp_model *m = open_model_with(folder, &o);
@@ -462,7 +470,7 @@ static void test_turned(void **state)
 static void test_certainty(void **state)
 {
     (void)state;
-    edit_copy(folder, NEOX);
+    copy_model(NEOX);
     edit_config(folder, "gpt_neox", "other");
     edit_header(folder, "query_key_value.weight", "in_proj_weight");
     edit_header(folder, "query_key_value.bias", "in_proj_bias");
@@ -473,8 +481,7 @@ static void test_certainty(void **state)
     assert_int_equal(d->certainty, HP_CERTAIN);
     assert_non_null(hp_model_block(m, 1)->q.bias);
     close_model(m);
-    edit_copy(folder, OPT);
-    edit_config(folder, "\"opt\"", "\"other\"");
+    copy_model(OPT);
     m = open_model(folder);
     assert_int_equal(hp_model_detection(m)->certainty, HP_LIKELY);
     close_model(m);
@@ -491,17 +498,20 @@ static void test_alike(void **state)
     assert_null(hp_model_detection(m));
     assert_string_equal(hp_model_info_get(m)->model_type, "my_custom_arch");
     close_model(m);
-    edit_copy(folder, CUSTOM);
+    copy_model(CUSTOM);
     edit_config(folder, "my_custom_arch", "gemma");
     m = open_model(folder);
     assert_null(hp_model_detection(m)->runs_as);
     assert_non_null(strstr(hp_model_note(m, 0), "norms add 1"));
     close_model(m);
-    edit_copy(folder, CUSTOM);
-    edit_header(folder, "model.norm.weight", "model.other.weight");
-    m = open_model(folder);
-    assert_null(hp_model_detection(m)->runs_as);
-    close_model(m);
+    static const char *const names[] = {"model.norm.weight", "lm_head.weight"};
+    for (size_t i = 0; i < 2; i++) { /* one is missing, one is too much */
+        copy_model(CUSTOM);
+        edit_header(folder, names[i], "other.weight");
+        m = open_model(folder);
+        assert_null(hp_model_detection(m)->runs_as);
+        close_model(m);
+    }
 }
 
 int main(void)

@@ -1,5 +1,5 @@
-/* BERT's relatives: what their config.json may say, and what their files may
- * lack. */
+/* BERT's relatives and OPT: what their config.json may say, and what their
+ * files may lack. */
 #include "edit.h"
 #include "fixture.h"
 #include "model/graph.h"
@@ -14,6 +14,7 @@
 
 #define ROBERTA    "tests/golden/roberta"
 #define DISTILBERT "tests/golden/distilbert"
+#define OPT        "tests/golden/opt"
 
 static char *folder;
 static hp_error err;
@@ -98,6 +99,47 @@ static void test_distilbert_values(void **state)
     assert_verdicts(DISTILBERT, v, sizeof v / sizeof *v);
 }
 
+static void test_opt_values(void **state)
+{
+    (void)state;
+    static const verdict v[] = {
+        {"\"hidden_size\"", "\"x\"", HP_FORMAT, "'hidden_size' is missing"},
+        {"\"num_attention_heads\"", "\"x\"", HP_FORMAT,
+         "'num_attention_heads' is missing"},
+        {"\"num_hidden_layers\"", "\"x\"", HP_FORMAT,
+         "'num_hidden_layers' is missing"},
+        {"\"ffn_dim\"", "\"x\"", HP_FORMAT, "'ffn_dim' is missing"},
+        {"\"vocab_size\"", "\"x\"", HP_FORMAT, "'vocab_size' is missing"},
+        {"\"max_position_embeddings\": 24", "\"max_position_embeddings\": 26",
+         HP_FORMAT,
+         "'model.decoder.embed_positions.weight': shape [26, 32], expected "
+         "[28, 32]"},
+        {"\"relu\"", "\"tanh\"", HP_UNSUPPORTED, "activation 'tanh'"},
+        {"\"do_layer_norm_before\": true", "\"do_layer_norm_before\": false",
+         HP_UNSUPPORTED, "'do_layer_norm_before' is false: norms after the"},
+        {"\"enable_bias\": true", "\"enable_bias\": false", HP_UNSUPPORTED,
+         "'enable_bias' is false"},
+        {"\"layer_norm_elementwise_affine\": true",
+         "\"layer_norm_elementwise_affine\": false", HP_UNSUPPORTED,
+         "'layer_norm_elementwise_affine' is false"},
+        {"\"_remove_final_layer_norm\": false",
+         "\"_remove_final_layer_norm\": true", HP_UNSUPPORTED,
+         "'_remove_final_layer_norm' is true"},
+        {"\"word_embed_proj_dim\": 32", "\"word_embed_proj_dim\": 16",
+         HP_UNSUPPORTED, "'word_embed_proj_dim' is 16, 'hidden_size' 32"},
+        {"\"word_embed_proj_dim\"", "\"x\"", HP_OK, ""},
+    };
+    assert_verdicts(OPT, v, sizeof v / sizeof *v);
+    hp_model *m = open_model(OPT);
+    const hp_spec *s = hp_model_spec(m);
+    assert_int_equal(s->position_offset, 2);
+    assert_int_equal(s->max_positions, 24); /* of a table of 26 rows */
+    assert_int_equal(s->output, HP_OUTPUT_CAUSAL);
+    assert_string_equal(hp_model_tied(m), "lm_head.weight = "
+                                          "model.decoder.embed_tokens.weight");
+    close_model(m);
+}
+
 static void test_positions(void **state)
 {
     (void)state;
@@ -164,6 +206,16 @@ static void test_missing(void **state)
         "distilbert.transformer.layer.0.ffn.lin1.bias",
         "distilbert.transformer.layer.1.ffn.lin2.weight",
         "distilbert.transformer.layer.1.output_layer_norm.bias"};
+    static const char *const of_opt[] = {
+        "model.decoder.embed_tokens.weight",
+        "model.decoder.embed_positions.weight",
+        "model.decoder.layers.0.self_attn_layer_norm.bias",
+        "model.decoder.layers.1.self_attn.k_proj.weight",
+        "model.decoder.layers.0.self_attn.out_proj.bias",
+        "model.decoder.layers.1.fc1.weight",
+        "model.decoder.layers.0.fc2.bias",
+        "model.decoder.layers.1.final_layer_norm.weight",
+        "model.decoder.final_layer_norm.weight"};
     static const char *const of_heads[][2] = {
         {ROBERTA, "lm_head.dense.bias"},
         {ROBERTA, "lm_head.layer_norm.weight"},
@@ -176,6 +228,10 @@ static void test_missing(void **state)
         (void)snprintf(say, sizeof say, "tensor '%s' is missing",
                        of_distilbert[i]);
         assert_missing(DISTILBERT, of_distilbert[i], HP_FORMAT, say);
+    }
+    for (size_t i = 0; i < sizeof of_opt / sizeof *of_opt; i++) {
+        (void)snprintf(say, sizeof say, "tensor '%s' is missing", of_opt[i]);
+        assert_missing(OPT, of_opt[i], HP_FORMAT, say);
     }
     for (size_t i = 0; i < sizeof of_heads / sizeof *of_heads; i++) {
         (void)snprintf(say, sizeof say, "not used: tensor '%s' is missing",
@@ -212,6 +268,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         TEST("RoBERTa: values that do not fit", test_roberta_values),
         TEST("DistilBERT: values that do not fit", test_distilbert_values),
+        TEST("OPT: values that do not fit, variants", test_opt_values),
         TEST("RoBERTa's positions begin after the padding's", test_positions),
         TEST("RoBERTa's relatives are opened alike", test_relatives),
         TEST("tensors that are missing are named", test_missing),
