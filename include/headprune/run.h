@@ -27,11 +27,12 @@ extern "C" {
 /* What an observer may ask for. The sweep computes no more than that: entropy
  * alone never needs the last layer's MLP. */
 enum {
-    HP_SEE_ENTROPY = 1, /* row_entropy */
-    HP_SEE_HIDDEN = 2,  /* hidden, after the last layer and the final norm */
-    HP_SEE_LOGITS = 4,  /* logits; HP_INVALID for a model without an output */
-    HP_SEE_PROBS = 8,   /* probs */
-    HP_SEE_OUTPUT = 16  /* hp_observer.outputs */
+    HP_SEE_ENTROPY = 1,  /* row_entropy */
+    HP_SEE_HIDDEN = 2,   /* hidden, after the last layer and the final norm */
+    HP_SEE_LOGITS = 4,   /* logits; HP_INVALID for a model without an output */
+    HP_SEE_PROBS = 8,    /* probs */
+    HP_SEE_OUTPUT = 16,  /* hp_observer.outputs */
+    HP_SEE_GRADIENT = 32 /* hp_observer.gradients; alone, and of one mask */
 };
 
 /* One observation. Pointers live for one call; fields that were not asked for
@@ -64,6 +65,25 @@ typedef struct hp_seen_outputs {
 } hp_seen_outputs;
 
 /*
+ * Gradients at one attention block over whole sequences. The loss of a sequence
+ * is the mean of -ln p(label) over its positions that have a label; without
+ * any, its gradients are 0. Pointers live for one call.
+ */
+typedef struct hp_seen_gradients {
+    const hp_block *block;
+    uint32_t first_sequence, n_sequences; /* numbers in hp_sequences */
+    const size_t *start; /* [n_sequences + 1] first position of each, start[0]
+                            being that of row 0 */
+    size_t rows, n;      /* query positions; n_heads * head_dim */
+    const float *z;      /* [rows, n] the heads' outputs, head by head */
+    const float *z_gradient; /* [rows, n] dL/dz */
+    size_t width;            /* D */
+    const float *gradient;   /* [rows, D] of what the output projection gives */
+    const double *losses;    /* [n_sequences] nats; 0 without labels */
+    const uint32_t *n_labels; /* [n_sequences] */
+} hp_seen_gradients;
+
+/*
  * For every variant, `see` is called once for every sequence and head
  * (entropy), for runs of query rows of every sequence and head (probs), and
  * for runs of rows of every sequence (hidden, logits). Calls for different
@@ -84,6 +104,15 @@ typedef struct hp_observer {
      */
     hp_status (*outputs)(void *payload, const hp_seen_outputs *seen,
                          hp_error *err);
+    /*
+     * HP_SEE_GRADIENT: a backward pass to the activations follows the forward
+     * pass. Called from the thread that called hp_run_sweep, for the last block
+     * first, and for each block for runs of sequences in order, all of them
+     * before the next block; how they are cut depends on the sequences only. A
+     * failure ends the sweep.
+     */
+    hp_status (*gradients)(void *payload, const hp_seen_gradients *seen,
+                           hp_error *err);
 } hp_observer;
 
 /* Weights of output projections that take the place of the model's own. */
@@ -107,7 +136,9 @@ typedef struct hp_run_options {
     const hp_backend *backend; /* required */
     size_t budget;    /* bytes for hidden states of all variants, and for the
                          outputs that an observer sees; 0: 64 MiB; at least one
-                         piece of whole sequences is always held */
+                         piece of whole sequences is always held. A backward
+                         pass keeps the input of every part of every layer:
+                         beyond the budget in a temporary file (TMPDIR) */
     unsigned threads; /* 0: all that this process may use */
     /* [n_variants] masks of [heads of the model], 1: the head's output is taken
      * as zero; an entry may be NULL: nothing is masked. n_variants 0: one
@@ -115,6 +146,10 @@ typedef struct hp_run_options {
     const unsigned char *const *masks;
     size_t n_variants;
     hp_projections projections;
+    /* HP_SEE_GRADIENT: [tokens of the sequences, of pairs the decoder's] the id
+     * that each position is to predict (a causal model: the next one), -1: none
+     */
+    const int32_t *labels;
     hp_progress progress; /* unit: tokens x layers, of all variants; layers that
                              variants share count once */
 } hp_run_options;
@@ -122,7 +157,8 @@ typedef struct hp_run_options {
 /*
  * HP_FORMAT: a weight that is computed with is NaN or infinite, or the pass
  * leaves the range of single precision; both name the tensor or the block.
- * HP_INVALID: a sequence is empty or too long, or an id is out of range.
+ * HP_INVALID: a sequence is empty or too long, or an id is out of range; for
+ * gradients, the model has no output or no position has a label.
  */
 HP_CHECKED
 hp_status hp_run_sweep(const hp_model *m, const hp_sequences *s,

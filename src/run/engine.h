@@ -42,6 +42,8 @@ typedef struct hp__scratch {
     float *wide;   /* [piece rows, q k v] or [rows of the MLP, ffn]; of a cross
                       block [piece rows, q], then [encoder's rows, k v] */
     float *normed; /* [piece rows, D] */
+    float *raw;    /* [piece rows, queries and keys] before their norms; NULL
+                      unless a backward pass follows and there are norms */
     float *scores; /* [HP__QUERY_ROWS, keys], unnormalised */
     double *entropy; /* [tokens of the longest sequence] */
     float *probs;    /* [HP__QUERY_ROWS, keys] when an observer asks */
@@ -70,6 +72,8 @@ typedef struct hp__projected {
     float *weight; /* [sizes.projection] */
     int given;     /* 0: the model's own counts */
 } hp__projected;
+
+struct hp__backward;
 
 typedef struct hp__run {
     const hp_model *model;
@@ -101,6 +105,7 @@ typedef struct hp__run {
     size_t block_index; /* in the layer, where it is done part by part */
     hp__extent extent;  /* of the last layer */
     hp__cache *cache;   /* NULL: every sequence begins here */
+    struct hp__backward *backward; /* NULL: forward only */
     hp__outcome outcome;
     uint64_t done, total; /* tokens x layers */
 } hp__run;
@@ -147,17 +152,46 @@ uint64_t hp__work_place(const hp__run *r, hp__share s, size_t i);
 
 /* [rows of the piece, heads * head_dim] of the block at r->block_index */
 hp__matrix hp__share_outputs(const hp__run *r, hp__share s);
+/* Runs `work` on all shares of a batch, on all threads. */
+HP_CHECKED
+hp_status hp__each_share(hp__run *r, void (*work)(hp__run *, hp__share),
+                         const hp__piece *pieces, size_t n, hp_error *err);
+/* The work of a forward sweep: embedding; the layer, with progress. */
+void hp__embed_share(hp__run *r, hp__share s);
+void hp__forward_share(hp__run *r, hp__share s);
+/* The norm at the end of an encoder. */
+HP_CHECKED
+hp_status hp__finish_encoder(hp__run *r, const hp__piece *pieces, size_t n,
+                             hp_error *err);
+/* Progress: a layer of a piece is done. */
+void hp__report(hp__run *r, const hp__piece *p);
 
 /* Token ids -> hidden states of a share. `reader` has one thread. */
 HP_CHECKED
 hp_status hp__embed(const hp__run *r, hp__share share, const hp__reader *reader,
                     hp__scratch *scratch, hp_error *err);
+/* The steps of a layer. What a part computes on: x, or its norm (in
+ * scratch->normed) where that comes first. */
+hp__matrix hp__part_input(const hp__run *r, const hp__matrix *x,
+                          const hp__norm *norm, hp__scratch *scratch);
+/* Queries, keys and values; of a cross block those of the encoder's output
+ * come after all queries, unless a cache holds them. The heads' output takes
+ * the place of the queries. */
+hp__heads hp__project_heads(const hp__run *r, const hp__attention *a,
+                            hp__share share, hp__scratch *scratch);
+/* hp__attend for all heads of a share; threads that have no piece of their own
+ * help. Failures go to the outcome. */
+void hp__attend_all(hp__run *r, const hp__heads *heads);
 /* One layer of a share; failures go to the outcome. */
 void hp__forward(hp__run *r, hp__share share, hp__scratch *scratch);
 /* What becomes of queries and keys between their projection and the scores:
  * norms, positions. qkv [rows of the piece, a->width] */
 void hp__query_key(const hp__run *r, const hp__attention *a, hp__share share,
                    float *qkv);
+/* The gradient of their result turned into that of what they took; raw [rows of
+ * the piece, queries and keys] is that, NULL where there are no norms. */
+void hp__query_key_back(const hp__run *r, const hp__attention *a,
+                        hp__share share, float *raw, float *dqkv);
 /* The same part by part: the heads of a block, whose outputs are put aside
  * where an observer sees them; what the block adds to the hidden states; the
  * MLP. Failures go to the outcome. */

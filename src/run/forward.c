@@ -3,7 +3,7 @@
  * them is which maps and norms are there and whether a norm stands before a
  * part or after its residual.
  */
-#include "run/engine.h"
+#include "run/backward.h"
 
 #include <omp.h>
 #include <string.h>
@@ -143,8 +143,8 @@ hp_status hp__embed(const hp__run *r, hp__share share, const hp__reader *reader,
 /* ---- a layer ---- */
 
 /* What a part computes on: x, or its norm where that comes first. */
-static hp__matrix part_input(const hp__run *r, const hp__matrix *x,
-                             const hp__norm *norm, hp__scratch *scratch)
+hp__matrix hp__part_input(const hp__run *r, const hp__matrix *x,
+                          const hp__norm *norm, hp__scratch *scratch)
 {
     if (!r->model->spec.norm_first || norm->kind == HP_NORM_NONE)
         return *x;
@@ -198,17 +198,29 @@ void hp__encoded_keys(float *out, const hp__run *r, const hp__attention *a,
                encoded);
 }
 
+/* Queries and keys before their norms, for a backward pass. */
+static void keep_raw(const hp__attention *a, size_t rows,
+                     const hp__scratch *scratch)
+{
+    const hp_block *b = a->block;
+    size_t n = ((size_t)b->n_heads + b->n_kv_heads) * b->head_dim;
+    for (size_t i = 0; i < rows && scratch->raw; i++)
+        memcpy(scratch->raw + i * n, scratch->wide + i * a->width,
+               n * sizeof *scratch->raw);
+}
+
 /* Queries, keys and values; of a cross block those of the encoder's output
  * come after all queries, unless a cache holds them. */
-static hp__heads project(const hp__run *r, const hp__attention *a,
-                         hp__share share, hp__scratch *scratch)
+hp__heads hp__project_heads(const hp__run *r, const hp__attention *a,
+                            hp__share share, hp__scratch *scratch)
 {
     int cross = a->block->cross;
     hp__matrix x = hp__share_hidden(r, share);
-    hp__matrix in = part_input(r, &x, &a->norm, scratch);
+    hp__matrix in = hp__part_input(r, &x, &a->norm, scratch);
     float *encoded = scratch->wide + x.rows * a->width;
     apply_maps(scratch->wide, a->width, r, a->qkv,
                a->qkv + (cross ? 1 : a->n_qkv), &in);
+    keep_raw(a, x.rows, scratch);
     if (!cross)
         hp__query_key(r, a, share, scratch->wide);
     if (!cross && r->cache)
@@ -237,7 +249,7 @@ static void attend(hp__run *r, const hp__heads *heads, size_t item)
 }
 
 /* Threads that have no piece of their own help here. */
-static void attend_all(hp__run *r, const hp__heads *heads)
+void hp__attend_all(hp__run *r, const hp__heads *heads)
 {
     size_t n = heads->share.piece->n * heads->attention->block->n_heads;
 #pragma omp taskgroup
@@ -253,8 +265,8 @@ static hp__matrix run_heads(hp__run *r, const hp__attention *a, hp__share share,
 {
     hp__matrix x = hp__share_hidden(r, share);
     if (a->width) {
-        hp__heads heads = project(r, a, share, scratch);
-        attend_all(r, &heads);
+        hp__heads heads = hp__project_heads(r, a, share, scratch);
+        hp__attend_all(r, &heads);
     }
     const hp_block *b = a->block;
     return (hp__matrix){scratch->wide, x.rows, (size_t)b->n_heads * b->head_dim,
@@ -288,7 +300,7 @@ static void run_mlp_rows(const hp__run *r, const hp__matrix *x,
     const hp__layer_weights *w = &r->layer;
     const hp__kernels *k = r->kernels;
     hp_activation f = r->model->spec.activation;
-    hp__matrix in = part_input(r, x, &w->mlp_norm, scratch);
+    hp__matrix in = hp__part_input(r, x, &w->mlp_norm, scratch);
     hp__matrix up = {scratch->wide, x->rows, w->up.n_out, w->up.n_out};
     hp__map_apply(up.at, up.ld, r, &w->up, &in, 0);
     if (w->gate.weight) {
@@ -324,10 +336,14 @@ void hp__forward(hp__run *r, hp__share share, hp__scratch *scratch)
     hp_error err = {{0}, {0}, {0}};
     hp_status st = HP_OK;
     uint64_t place = hp__work_place(r, share, 0);
-    for (size_t i = 0; i < r->layer.n_blocks && !st; i++)
+    for (size_t i = 0; i < r->layer.n_blocks && !st; i++) {
+        hp__keep_input(r, share, i);
         st = run_attention(r, &r->layer.attention[i], share, scratch, &err);
-    if (!st && r->layer.has_mlp && !hp__outcome_stops(&r->outcome, place))
+    }
+    if (!st && r->layer.has_mlp && !hp__outcome_stops(&r->outcome, place)) {
+        hp__keep_input(r, share, r->layer.n_blocks);
         st = run_mlp(r, share, scratch, &err);
+    }
     hp__outcome_add(&r->outcome, hp__work_place(r, share, UINT32_MAX), st,
                     &err);
 }

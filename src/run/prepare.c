@@ -65,6 +65,28 @@ static hp_status check_sequences(const hp_spec *s, const hp_sequences *q,
     return HP_OK;
 }
 
+/* What a backward pass is asked for. */
+static hp_status check_gradients(const hp_model *m, const hp_sequences *s,
+                                 const hp_run_options *o,
+                                 const hp_observer *observer, hp_error *err)
+{
+    size_t n = 0;
+    if (observer->wants != HP_SEE_GRADIENT || o->n_variants > 1)
+        return hp_fail(err, HP_INVALID,
+                       "gradients are computed by themselves, and of one mask");
+    for (size_t i = 0; o->labels && i < s->start[s->n]; i++) {
+        if (o->labels[i] >= 0 && (uint32_t)o->labels[i] >= m->spec.vocab)
+            return hp_fail(err, HP_INVALID,
+                           "token id %d, to be predicted, is not in the "
+                           "model's 0 to %u",
+                           (int)o->labels[i], m->spec.vocab - 1);
+        n += o->labels[i] >= 0;
+    }
+    return n ? HP_OK
+             : hp_fail(err, HP_INVALID,
+                       "the sequences hold no token to predict");
+}
+
 /* OpenBLAS counts in int. */
 static hp_status check_widths(const hp_model *m, hp_error *err)
 {
@@ -101,7 +123,8 @@ hp_status hp__run_check(const hp_model *m, const hp_sequences *s,
 {
     if (!o->backend)
         return hp_fail(err, HP_INVALID, "a forward pass needs a backend");
-    if (observer->wants & HP_SEE_LOGITS && !m->output.decoder.weight)
+    unsigned outputs = HP_SEE_LOGITS | HP_SEE_GRADIENT;
+    if (observer->wants & outputs && !m->output.decoder.weight)
         return hp_fail(err, HP_INVALID,
                        "the model has no output over the vocabulary");
     hp_status st = hp__run_check_model(m, err);
@@ -111,6 +134,8 @@ hp_status hp__run_check(const hp_model *m, const hp_sequences *s,
         st = check_sequences(&m->spec, s, "", err);
     if (!st && s->decoder)
         st = check_sequences(&m->spec, s->decoder, " of the decoder", err);
+    if (!st && observer->wants & HP_SEE_GRADIENT)
+        st = check_gradients(m, s->decoder ? s->decoder : s, o, observer, err);
     return st;
 }
 
@@ -155,6 +180,14 @@ static hp_status get_layer_room(hp__run *r, hp_error *err)
                         sizeof(float), err);
 }
 
+static int has_head_norms(const hp_model *m)
+{
+    for (size_t i = 0; i < m->n_blocks; i++)
+        if (m->blocks[i].q_norm.weight || m->blocks[i].k_norm.weight)
+            return 1;
+    return 0;
+}
+
 static hp_status get_scratch(const hp__run *r, hp__scratch *s, hp_error *err)
 {
     size_t rows = r->sizes.piece_rows, width = r->model->spec.width;
@@ -169,6 +202,8 @@ static hp_status get_scratch(const hp__run *r, hp__scratch *s, hp_error *err)
         st = hp__new(&s->scores, HP__QUERY_ROWS * keys, sizeof(float), err);
     if (!st)
         st = hp__new(&s->entropy, r->sizes.length, sizeof(double), err);
+    if (!st && r->observer->wants & HP_SEE_GRADIENT && has_head_norms(r->model))
+        st = hp__new(&s->raw, rows * r->sizes.qkv, sizeof(float), err);
     if (!st && r->observer->wants & HP_SEE_PROBS)
         st = hp__new(&s->probs, HP__QUERY_ROWS * r->sizes.length, sizeof(float),
                      err);
@@ -251,6 +286,7 @@ void hp__run_release(hp__run *r)
         free(r->scratch[i].wide);
         free(r->scratch[i].normed);
         free(r->scratch[i].scores);
+        free(r->scratch[i].raw);
         free(r->scratch[i].entropy);
         free(r->scratch[i].probs);
     }

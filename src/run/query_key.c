@@ -17,7 +17,7 @@ static void norm_heads(const hp__run *r, const hp__norm *norm, hp__matrix all,
 
 /* Keys come after queries in a row and turn as they do. */
 static void turn_sequence(const hp__run *r, float *rows, size_t tokens,
-                          size_t width, const hp_block *b)
+                          size_t width, const hp_block *b, int back)
 {
     const hp__rotary *rotary = &r->rotary;
     size_t past = hp__past(r), dim = b->head_dim;
@@ -25,7 +25,19 @@ static void turn_sequence(const hp__run *r, float *rows, size_t tokens,
         size_t at = (past + i) * rotary->half;
         hp__matrix heads = {rows + i * width, b->n_heads + b->n_kv_heads, dim,
                             dim};
-        r->kernels->rotate(&heads, rotary->cosines + at, rotary->sines + at);
+        (back ? r->kernels->rotate_back : r->kernels->rotate)(
+            &heads, rotary->cosines + at, rotary->sines + at);
+    }
+}
+
+/* All sequences of a piece, forwards or back. */
+static void turn(const hp__run *r, const hp__attention *a, const hp__piece *p,
+                 float *rows, int back)
+{
+    for (size_t s = p->first; s < p->first + p->n && r->rotary.half; s++) {
+        size_t tokens = hp__sequence_length(r, s);
+        turn_sequence(r, rows, tokens, a->width, a->block, back);
+        rows += tokens * a->width;
     }
 }
 
@@ -38,11 +50,33 @@ void hp__query_key(const hp__run *r, const hp__attention *a, hp__share share,
     hp__matrix all = {qkv, p->rows, dim, a->width};
     norm_heads(r, &a->q_norm, all, 0, b->n_heads);
     norm_heads(r, &a->k_norm, all, queries, b->n_kv_heads);
-    if (!r->rotary.half)
+    turn(r, a, p, qkv, 0);
+}
+
+/* ---- back ---- */
+
+static void norm_heads_back(const hp__run *r, const hp__norm *norm,
+                            hp__matrix g, float *raw, size_t ld, size_t heads)
+{
+    if (norm->kind == HP_NORM_NONE)
         return;
-    for (size_t s = p->first; s < p->first + p->n; s++) {
-        size_t tokens = hp__sequence_length(r, s);
-        turn_sequence(r, qkv, tokens, a->width, b);
-        qkv += tokens * a->width;
+    for (size_t h = 0; h < heads; h++) {
+        hp__matrix x = {raw + h * g.n, g.rows, g.n, ld};
+        r->kernels->norm_back(g.at + h * g.n, g.ld, &x, norm);
     }
+}
+
+void hp__query_key_back(const hp__run *r, const hp__attention *a,
+                        hp__share share, float *raw, float *dqkv)
+{
+    const hp_block *b = a->block;
+    const hp__piece *p = share.piece;
+    size_t dim = b->head_dim, queries = (size_t)b->n_heads * dim;
+    size_t ld = queries + (size_t)b->n_kv_heads * dim;
+    hp__matrix g = {dqkv, p->rows, dim, a->width};
+    turn(r, a, p, dqkv, 1);
+    norm_heads_back(r, &a->q_norm, g, raw, ld, b->n_heads);
+    g.at += queries;
+    norm_heads_back(r, &a->k_norm, g, raw ? raw + queries : NULL, ld,
+                    b->n_kv_heads);
 }

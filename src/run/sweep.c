@@ -4,12 +4,13 @@
  * out; only one layer's weights are in memory.
  */
 #include "nn/cpu.h"
+#include "run/backward.h"
 #include "run/prepare.h"
 
 #include <omp.h>
 #include <string.h>
 
-static void report(hp__run *r, const hp__piece *p)
+void hp__report(hp__run *r, const hp__piece *p)
 {
     const hp_progress *to = &r->options->progress;
 #pragma omp critical(hp__progress)
@@ -23,13 +24,13 @@ static void report(hp__run *r, const hp__piece *p)
     }
 }
 
-static void forward_share(hp__run *r, hp__share s)
+void hp__forward_share(hp__run *r, hp__share s)
 {
     if (hp__variant_begin(&r->variants, s.variant) > r->layer_index ||
         hp__outcome_stops(&r->outcome, hp__work_place(r, s, 0)))
         return;
     hp__forward(r, s, &r->scratch[omp_get_thread_num()]);
-    report(r, s.piece);
+    hp__report(r, s.piece);
 }
 
 /*
@@ -49,7 +50,7 @@ static void part_share(hp__run *r, hp__share s)
     memcpy(hp__share_hidden(r, s).at, x.at, x.rows * x.n * sizeof *x.at);
 }
 
-static void embed_share(hp__run *r, hp__share s)
+void hp__embed_share(hp__run *r, hp__share s)
 {
     if (s.variant)
         return;
@@ -64,9 +65,8 @@ static void embed_share(hp__run *r, hp__share s)
                         &err);
 }
 
-/* Runs `work` on all shares of a batch, on all threads. */
-static hp_status each_share(hp__run *r, void (*work)(hp__run *, hp__share),
-                            const hp__piece *pieces, size_t n, hp_error *err)
+hp_status hp__each_share(hp__run *r, void (*work)(hp__run *, hp__share),
+                         const hp__piece *pieces, size_t n, hp_error *err)
 {
     size_t n_variants = r->variants.n;
 #pragma omp parallel num_threads(r->threads)
@@ -100,7 +100,7 @@ static void mlp_share(hp__run *r, hp__share s)
     if (hp__variant_begin(&r->variants, s.variant) > r->layer_index)
         return;
     hp__forward_mlp(r, s, &r->scratch[omp_get_thread_num()]);
-    report(r, s.piece);
+    hp__report(r, s.piece);
 }
 
 /* A layer whose heads are looked at before their outputs are added up. */
@@ -110,15 +110,15 @@ static hp_status run_parts(hp__run *r, const hp__piece *pieces, size_t n,
     hp_status st = HP_OK;
     for (size_t i = 0; i < r->layer.n_blocks && !st; i++) {
         r->block_index = i;
-        st = each_share(r, heads_share, pieces, n, err);
+        st = hp__each_share(r, heads_share, pieces, n, err);
         if (!st)
             st = hp__outputs_show(r, pieces, n, err);
         if (!st)
             st = hp__projections_get(r, i, err);
         if (!st)
-            st = each_share(r, output_share, pieces, n, err);
+            st = hp__each_share(r, output_share, pieces, n, err);
     }
-    return st ? st : each_share(r, mlp_share, pieces, n, err);
+    return st ? st : hp__each_share(r, mlp_share, pieces, n, err);
 }
 
 static hp_status run_layer(hp__run *r, uint32_t i, const hp__piece *pieces,
@@ -130,12 +130,12 @@ static hp_status run_layer(hp__run *r, uint32_t i, const hp__piece *pieces,
     hp_status st =
         hp__layer_load(&r->layer, r->layer_room, &r->reader, i, extent, err);
     if (!st)
-        st = each_share(r, part_share, pieces, n, err);
+        st = hp__each_share(r, part_share, pieces, n, err);
     if (!st && r->outputs)
         return run_parts(r, pieces, n, err);
     for (size_t b = 0; b < r->layer.n_blocks && !st; b++)
         st = hp__projections_get(r, b, err);
-    return st ? st : each_share(r, forward_share, pieces, n, err);
+    return st ? st : hp__each_share(r, hp__forward_share, pieces, n, err);
 }
 
 /* What is left of variants that share a state to the end is a copy of it. */
@@ -143,7 +143,7 @@ static hp_status finish(hp__run *r, const hp__piece *pieces, size_t n,
                         hp_error *err)
 {
     r->layer_index = r->model->spec.n_layers;
-    hp_status st = each_share(r, part_share, pieces, n, err);
+    hp_status st = hp__each_share(r, part_share, pieces, n, err);
     return st ? st : hp__finish(r, pieces, n, err);
 }
 
@@ -154,17 +154,23 @@ static void norm_share(hp__run *r, hp__share s)
         r->kernels->norm(x.at, x.ld, &x, &r->encoder_norm);
 }
 
+hp_status hp__finish_encoder(hp__run *r, const hp__piece *pieces, size_t n,
+                             hp_error *err)
+{
+    float *at = r->layer_room;
+    hp_status st = hp__norm_load(&r->encoder_norm, &at, &r->reader,
+                                 &r->model->encoder_norm, err);
+    return st ? st : hp__each_share(r, norm_share, pieces, n, err);
+}
+
 /* An encoder ends with what the decoder reads, the last stack with what
  * observers see. */
 static hp_status finish_stack(hp__run *r, const hp__piece *pieces, size_t n,
                               hp_error *err)
 {
-    float *at = r->layer_room;
-    if (r->stack->end_layer == r->model->spec.n_layers)
-        return r->extent == HP__WHOLE_LAYER ? finish(r, pieces, n, err) : HP_OK;
-    hp_status st = hp__norm_load(&r->encoder_norm, &at, &r->reader,
-                                 &r->model->encoder_norm, err);
-    return st ? st : each_share(r, norm_share, pieces, n, err);
+    if (r->stack->end_layer < r->model->spec.n_layers)
+        return hp__finish_encoder(r, pieces, n, err);
+    return r->extent == HP__WHOLE_LAYER ? finish(r, pieces, n, err) : HP_OK;
 }
 
 /* n pieces from `first` on: stack after stack. */
@@ -174,7 +180,7 @@ static hp_status run_batch(hp__run *r, size_t first, size_t n, hp_error *err)
     for (size_t k = 0; k < r->n_stacks && !st; k++) {
         hp__run_enter(r, k);
         const hp__piece *pieces = r->pieces + first;
-        st = each_share(r, embed_share, pieces, n, err);
+        st = hp__each_share(r, hp__embed_share, pieces, n, err);
         for (uint32_t i = r->stack->first_layer; i < r->stack->end_layer && !st;
              i++)
             st = run_layer(r, i, pieces, n, err);
@@ -218,7 +224,8 @@ hp_status hp_run_sweep(const hp_model *m, const hp_sequences *s,
                  .extent = extent_of(observer->wants)};
     st = hp__run_prepare(&r, err);
     if (!st)
-        st = run_all(&r, err);
+        st = observer->wants & HP_SEE_GRADIENT ? hp__run_gradients(&r, err)
+                                               : run_all(&r, err);
     hp__run_release(&r);
     return st;
 }

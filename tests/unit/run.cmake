@@ -8,5 +8,9 @@ hp_unit(sweep)
 target_sources(test_sweep PRIVATE support/plain_forward.c)
 target_link_libraries(test_sweep PRIVATE edit)
 
+hp_unit(gradients)
+target_sources(test_gradients PRIVATE support/plain_forward.c)
+target_link_libraries(test_gradients PRIVATE fixture)
+
 hp_unit(generate)
 target_link_libraries(test_generate PRIVATE edit)

@@ -21,6 +21,7 @@
 
 #define ENTROPY_TOLERANCE   1e-5 /* of the value */
 #define LOSS_TOLERANCE      1e-5 /* of the value */
+#define GRADIENT_TOLERANCE  1e-4 /* of the value */
 #define MAGNITUDE_TOLERANCE 1e-7 /* of the value */
 #define OUTPUT_TOLERANCE    1e-4 /* of the range of one position */
 
@@ -470,6 +471,88 @@ static void magnitudes_agree(void **state)
     close_golden(&g);
 }
 
+/* ---- gradients ---- */
+
+typedef struct gates {
+    const golden *g;
+    double abs[MOST_HEADS], squares[MOST_HEADS]; /* of dL/dg, summed */
+    double loss;                                 /* of all sequences */
+} gates;
+
+/* dL/dg of every head: sum over positions of z . dL/dz. */
+static hp_status see_gradients(void *payload, const hp_seen_gradients *seen,
+                               hp_error *err)
+{
+    gates *to = payload;
+    (void)err;
+    const hp_block *b = seen->block;
+    size_t row = 0;
+    for (uint32_t i = 0; i < seen->n_sequences; i++) {
+        const size_t *start = seen->start + i;
+        size_t rows = start[1] - start[0];
+        if (!b->first_head)
+            to->loss += seen->losses[i] * seen->n_labels[i];
+        for (size_t h = 0; h < b->n_heads; h++) {
+            double gate = 0.0;
+            for (size_t r = row; r < row + rows; r++)
+                for (size_t d = 0; d < b->head_dim; d++) {
+                    size_t at = r * seen->n + h * b->head_dim + d;
+                    gate += (double)seen->z[at] * (double)seen->z_gradient[at];
+                }
+            to->abs[b->first_head + h] += fabs(gate);
+            to->squares[b->first_head + h] += gate * gate;
+        }
+        row += rows;
+    }
+    assert_int_equal(row, seen->rows);
+    return HP_OK;
+}
+
+static double predicting_sequences(const golden *g)
+{
+    double n = 0.0;
+    for (size_t s = 0; s < g->sequences.n; s++) {
+        size_t i = 0;
+        while (i < g->n_targets && g->targets[i].sequence != s)
+            i++;
+        n += i < g->n_targets;
+    }
+    return n;
+}
+
+static void gradients_agree(void **state)
+{
+    golden g;
+    open_golden(&g, *state);
+    int32_t *labels = labels_of(&g);
+    gates got = {.g = &g};
+    const hp_observer observer = {
+        .wants = HP_SEE_GRADIENT, .gradients = see_gradients, .payload = &got};
+    const hp_run_options o = {.backend = g.backend, .labels = labels};
+    hp_error err = {{0}, {0}, {0}};
+    hp_status st = hp_run_sweep(g.model, &g.sequences, &o, &observer, &err);
+    if (!g.n_targets) {
+        assert_int_equal(st, HP_INVALID);
+    } else {
+        if (st)
+            fail_msg("%s", err.message);
+        size_t heads = hp_model_n_heads(g.model);
+        for (size_t h = 0; h < heads; h++) {
+            got.abs[h] /= predicting_sequences(&g);
+            got.squares[h] /= predicting_sequences(&g);
+        }
+        got.loss /= (double)g.n_targets;
+        assert_relative(&(numbers){got.abs, heads}, get(g.expected, "gradient"),
+                        GRADIENT_TOLERANCE);
+        assert_relative(&(numbers){got.squares, heads},
+                        get(g.expected, "fisher"), GRADIENT_TOLERANCE);
+        assert_relative(&(numbers){&got.loss, 1}, get(g.expected, "loss"),
+                        LOSS_TOLERANCE);
+    }
+    free(labels);
+    close_golden(&g);
+}
+
 static int same_slice(const hp_slice *s, const cJSON *part)
 {
     static const char *const roles[] = {"q", "k", "v", "o"};
@@ -505,7 +588,7 @@ static void slices_agree(void **state)
     close_golden(&g);
 }
 
-#define N_CHECKS 5U
+#define N_CHECKS 6U
 
 int main(void)
 {
@@ -513,6 +596,7 @@ int main(void)
         cmocka_unit_test(the_forward_pass_agrees),
         cmocka_unit_test(masked_heads_count_as_zero),
         cmocka_unit_test(evaluations_agree),
+        cmocka_unit_test(gradients_agree),
         cmocka_unit_test(magnitudes_agree),
         cmocka_unit_test(slices_agree),
     };

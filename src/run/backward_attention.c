@@ -1,0 +1,149 @@
+/*
+ * Attention of the heads that share keys and values, over one sequence, turned
+ * around. Probabilities are computed again, a band of query rows at a time; the
+ * gradients of keys and values grow band after band and head after head.
+ */
+#include "run/backward.h"
+#include "run/query_band.h"
+
+#include <string.h>
+
+/* One head and where the gradients of its rows lie. */
+typedef struct head_back {
+    hp__head head;
+    const float *dz; /* [tokens, dim], ld_dz apart */
+    float *dq;       /* [tokens, dim], head.ld apart */
+    float *dk, *dv;  /* [keys, dim], head.ld_keys apart */
+    size_t ld_dz;
+} head_back;
+
+static head_back head_back_of(const hp__run *r, const hp__heads_back *h,
+                              size_t sequence, uint32_t number)
+{
+    const hp__attention *a = h->heads.attention;
+    const hp_block *b = a->block;
+    const size_t *start = r->sequences->start;
+    size_t row = start[sequence] - start[h->heads.share.piece->first];
+    size_t dim = b->head_dim;
+    head_back out = {.head = hp__head_of(r, &h->heads, sequence, number),
+                     .dz = h->dz + row * b->n_heads * dim + number * dim,
+                     .ld_dz = b->n_heads * dim,
+                     .dq = h->dqkv + row * a->width + number * dim};
+    const float *from = b->cross ? h->heads.encoded : h->heads.qkv;
+    float *to = b->cross ? h->dencoded : h->dqkv;
+    out.dk = to + (out.head.k - from);
+    out.dv = to + (out.head.v - from);
+    return out;
+}
+
+static void clear(float *x, size_t rows, size_t n, size_t ld)
+{
+    for (size_t i = 0; i < rows; i++)
+        memset(x + i * ld, 0, n * sizeof *x);
+}
+
+/* out [keys of the band, dim] += A' B; A [rows, keys] is of scores. */
+static void add_turned(const hp__run *r, const head_back *h,
+                       const hp__query_band *b, const float *a, const float *of,
+                       size_t ld, float *out)
+{
+    hp__product p = {.m = b->high - b->low,
+                     .n = h->head.dim,
+                     .k = b->rows,
+                     .a = a,
+                     .lda = hp__band_stride(b),
+                     .a_is_transposed = 1,
+                     .b = of,
+                     .ldb = ld,
+                     .c = out + b->low * h->head.ld_keys,
+                     .ldc = h->head.ld_keys,
+                     .add = 1};
+    r->blas->multiply(r->blas, &p);
+}
+
+/* dP = dZ V' */
+static void weights_back(const hp__run *r, const head_back *h,
+                         const hp__query_band *b, float *out)
+{
+    hp__product p = {.m = b->rows,
+                     .n = b->high - b->low,
+                     .k = h->head.dim,
+                     .a = h->dz + b->first * h->ld_dz,
+                     .lda = h->ld_dz,
+                     .b = h->head.v + b->low * h->head.ld_keys,
+                     .ldb = h->head.ld_keys,
+                     .b_rows_are_outputs = 1,
+                     .c = out,
+                     .ldc = hp__band_stride(b)};
+    r->blas->multiply(r->blas, &p);
+}
+
+/* dQ = dS K */
+static void queries_back(const hp__run *r, const head_back *h,
+                         const hp__query_band *b, const float *ds)
+{
+    hp__product p = {.m = b->rows,
+                     .n = h->head.dim,
+                     .k = b->high - b->low,
+                     .a = ds,
+                     .lda = hp__band_stride(b),
+                     .b = h->head.k + b->low * h->head.ld_keys,
+                     .ldb = h->head.ld_keys,
+                     .c = h->dq + b->first * h->head.ld,
+                     .ldc = h->head.ld};
+    r->blas->multiply(r->blas, &p);
+}
+
+/* Where a query does not see a key the probability is 0, and so is the
+ * gradient of the score. */
+static void band_back(const hp__run *r, const head_back *h,
+                      const hp__query_band *b, const hp_block *block,
+                      hp__scratch *scratch, float *ds)
+{
+    float inverse[HP__QUERY_ROWS];
+    float *p = scratch->scores;
+    size_t ld = hp__band_stride(b), n = b->high - b->low;
+    hp__band_scores(r, &h->head, b, p);
+    hp__band_soften(r, &h->head, b, block, scratch, inverse);
+    for (size_t i = 0; i < b->rows; i++)
+        r->kernels->scale(p + i * ld, n, inverse[i]);
+    weights_back(r, h, b, ds);
+    add_turned(r, h, b, p, h->dz + b->first * h->ld_dz, h->ld_dz, h->dv);
+    for (size_t i = 0; i < b->rows; i++)
+        r->kernels->softmax_back(ds + i * ld, p + i * ld, n, block->scale);
+    queries_back(r, h, b, ds);
+    add_turned(r, h, b, ds, h->head.q + b->first * h->head.ld, h->head.ld,
+               h->dk);
+}
+
+static void head_back_run(const hp__run *r, const head_back *h,
+                          const hp_block *block, hp__scratch *scratch)
+{
+    size_t thread = (size_t)(scratch - r->scratch);
+    if (h->head.masked) {
+        clear(h->dq, h->head.tokens, h->head.dim, h->head.ld);
+        return;
+    }
+    for (size_t i = 0; i < h->head.tokens; i += HP__QUERY_ROWS) {
+        hp__query_band b = hp__query_band_at(&h->head, i);
+        band_back(r, h, &b, block, scratch,
+                  r->backward->scratch[thread].scores);
+    }
+}
+
+void hp__attend_back(const hp__run *r, const hp__heads_back *heads, size_t item,
+                     hp__scratch *scratch)
+{
+    const hp_block *b = heads->heads.attention->block;
+    size_t sequence = heads->heads.share.piece->first + item / b->n_kv_heads;
+    uint32_t group = (uint32_t)(item % b->n_kv_heads);
+    uint32_t n = b->n_heads / b->n_kv_heads;
+    for (uint32_t i = 0; i < n; i++) {
+        head_back h = head_back_of(r, heads, sequence, group * n + i);
+        if (!i) {
+            clear(h.dk, h.head.keys, h.head.dim, h.head.ld_keys);
+            clear(h.dv, h.head.keys, h.head.dim, h.head.ld_keys);
+        }
+        head_back_run(r, &h, b, scratch);
+    }
+}
