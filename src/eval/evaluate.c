@@ -1,10 +1,10 @@
 /* From a request to results: checks, the passes, and one self-contained
  * evaluation for every mask. */
 #include "base/arena.h"
-#include "eval/passes.h"
 #include "eval/summary.h"
 #include "model/graph.h"
 #include "model/info.h"
+#include "run/passes.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -16,11 +16,35 @@ typedef struct evaluation {
     const hp_eval_options *o;
     hp__targets targets;
     hp__passes passes;
+    hp_metric metric;
     double *base_losses; /* of lane 0 when it is the base */
     size_t n;            /* results */
 } evaluation;
 
 /* ---- checks ---- */
+
+static hp_status check_data(hp_metric metric, const hp_eval_data *d,
+                            hp_error *err)
+{
+    if (!d->sequences || !d->sequences->n)
+        return hp_fail(err, HP_INVALID, "there is nothing to evaluate on");
+    if (metric != HP_METRIC_PERPLEXITY && d->stride)
+        return hp_fail(err, HP_INVALID,
+                       "a stride is for models that predict the next token");
+    return HP_OK;
+}
+
+static hp_status open_targets(evaluation *e, hp_error *err)
+{
+    const hp_eval_data *d = e->d;
+    const hp__target_rule rule = {.sequences = d->sequences,
+                                  .context = d->context,
+                                  .special = d->special,
+                                  .labels = d->labels};
+    hp_status st = check_data(e->metric, d, err);
+    return st ? st
+              : hp__targets_open(&e->targets, e->m->spec.output, &rule, err);
+}
 
 static hp_status check_model(const hp_model *m, const hp_model *base,
                              hp_error *err)
@@ -49,7 +73,7 @@ static hp_status check_eval(const evaluation *e, const hp_eval *base,
     if (!base->losses)
         return hp_fail(err, HP_INVALID,
                        "the base's evaluation holds no losses to pair with");
-    if (base->tokens != e->targets.n || base->metric != e->passes.metric)
+    if (base->tokens != e->targets.n || base->metric != e->metric)
         return hp_fail(err, HP_INVALID,
                        "the base was evaluated on other tokens (%zu, here %zu)",
                        base->tokens, e->targets.n);
@@ -82,8 +106,7 @@ static hp_status check(const evaluation *e, hp_error *err)
         return hp_fail(err, HP_INVALID, "more than one base to compare with");
     if (!e->o->run.backend)
         return hp_fail(err, HP_INVALID, "an evaluation needs a backend");
-    if (e->passes.metric == HP_METRIC_HIDDEN_COSINE &&
-        !(b->unmasked || b->model))
+    if (e->metric == HP_METRIC_HIDDEN_COSINE && !(b->unmasked || b->model))
         return hp_fail_hint(
             err,
             hp_fail(err, HP_INVALID,
@@ -108,8 +131,8 @@ static hp_status copy_data(hp_eval *out, hp__arena *a, const evaluation *e,
         if (s->start[i + 1] - s->start[i] > out->length)
             out->length = s->start[i + 1] - s->start[i];
     out->stride = e->d->stride ? e->d->stride : out->length;
-    out->tokens = e->passes.metric == HP_METRIC_HIDDEN_COSINE ? s->start[s->n]
-                                                              : e->targets.n;
+    out->tokens =
+        e->metric == HP_METRIC_HIDDEN_COSINE ? s->start[s->n] : e->targets.n;
     hp_status st =
         hp__arena_strdup(&out->source, a, info ? info->source : "", err);
     return st ? st
@@ -159,7 +182,7 @@ static hp_status begin_result(hp_eval **out, double **losses,
     if (st)
         return st;
     hp_eval *r = *out;
-    r->metric = e->passes.metric;
+    r->metric = e->metric;
     r->loss = r->loss_error = r->base_value = r->base_loss = (double)NAN;
     r->delta = r->delta_error = r->kl = r->same_top1 = r->top1 = (double)NAN;
     st = hp__info_copy(&r->model, a, &e->m->info, err);
@@ -217,7 +240,7 @@ static hp_status get_lanes(evaluation *e, hp_eval **out, hp_error *err)
         st = begin_result(&out[i], &lane->losses, e, i, err);
     }
     for (size_t l = 0; l < p->n_lanes && !st; l++)
-        if (p->metric == HP_METRIC_HIDDEN_COSINE)
+        if (p->pools)
             st = hp__new(&p->lanes[l].cosines, windows, sizeof(double), err);
     return st;
 }
@@ -234,7 +257,7 @@ static void release(evaluation *e)
 static hp_status evaluate(evaluation *e, hp_eval **out, hp_error *err)
 {
     hp__passes *p = &e->passes;
-    hp_status st = hp__targets_open(&e->targets, p->metric, e->d, err);
+    hp_status st = open_targets(e, err);
     if (!st)
         st = check(e, err);
     if (!st)
@@ -243,7 +266,7 @@ static hp_status evaluate(evaluation *e, hp_eval **out, hp_error *err)
         st = hp__passes_run(p, err);
     for (size_t i = 0; i < e->n && !st; i++) {
         const hp__lane_results *lane = &p->lanes[i + (p->has_base != 0)];
-        if (p->metric == HP_METRIC_HIDDEN_COSINE)
+        if (p->pools)
             finish_cosines(out[i], e, lane);
         else
             finish_losses(out[i], e, lane);
@@ -256,14 +279,16 @@ hp_status hp_evaluate(hp_eval **out, const hp_model *m, const hp_eval_data *d,
 {
     evaluation e = {.m = m, .d = d, .o = o};
     e.n = o->run.n_variants ? o->run.n_variants : 1;
-    e.passes = (hp__passes){.model = m,
-                            .base = o->base.model,
-                            .targets = &e.targets,
-                            .run = &o->run,
-                            .has_base = o->base.unmasked || o->base.model,
-                            .metric = hp_metric_of(m)};
-    e.passes.compare = e.passes.has_base && !o->skip_divergence &&
-                       e.passes.metric != HP_METRIC_HIDDEN_COSINE;
+    e.passes =
+        (hp__passes){.model = m,
+                     .base = o->base.model,
+                     .targets = &e.targets,
+                     .run = &o->run,
+                     .has_base = o->base.unmasked || o->base.model,
+                     .pools = hp_metric_of(m) == HP_METRIC_HIDDEN_COSINE};
+    e.metric = hp_metric_of(m);
+    e.passes.compare =
+        e.passes.has_base && !o->skip_divergence && !e.passes.pools;
     e.passes.n_lanes = e.n + (e.passes.has_base != 0);
     memset(out, 0, e.n * sizeof(hp_eval *));
     hp_status st = evaluate(&e, out, err);

@@ -1,7 +1,8 @@
 #ifndef HEADPRUNE_EVAL_SUMMARY_H
 #define HEADPRUNE_EVAL_SUMMARY_H
 
-#include "eval/targets.h"
+#include "headprune/eval.h"
+#include "run/targets.h"
 
 /* From one number a token, or a window, to an evaluation. */
 

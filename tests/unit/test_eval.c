@@ -91,11 +91,10 @@ static void the_rule_masks_the_same_tokens_everywhere(void **state)
     for (int32_t i = 0; i < 100; i++)
         ids[i] = i;
     hp_sequences s = {ids, start, 2, NULL};
-    hp_eval_data d = {.sequences = &s, .special = {specials, 2, 99}};
+    hp__target_rule d = {.sequences = &s, .special = {specials, 2, 99}};
     specials[1] = (int32_t)chosen[3];
     hp__targets t = {0};
-    assert_int_equal(hp__targets_open(&t, HP_METRIC_MASKED_LM_LOSS, &d, NULL),
-                     HP_OK);
+    assert_int_equal(hp__targets_open(&t, HP_OUTPUT_MASKED, &d, NULL), HP_OK);
     for (size_t i = 0; i < sizeof chosen / sizeof *chosen; i++) {
         if (i == 3) /* special */
             continue;
@@ -119,10 +118,9 @@ static void tokens_of_context_are_not_predicted(void **state)
     const int32_t ids[] = {10, 11, 12, 13, 20, 21, 22, 23};
     const size_t start[] = {0, 4, 8}, context[] = {1, 3};
     hp_sequences s = {ids, start, 2, NULL};
-    hp_eval_data d = {.sequences = &s, .context = context};
+    hp__target_rule d = {.sequences = &s, .context = context};
     hp__targets t = {0};
-    assert_int_equal(hp__targets_open(&t, HP_METRIC_PERPLEXITY, &d, NULL),
-                     HP_OK);
+    assert_int_equal(hp__targets_open(&t, HP_OUTPUT_CAUSAL, &d, NULL), HP_OK);
     const size_t rows[] = {0, 1, 2, 6};
     const int32_t labels[] = {11, 12, 13, 23};
     assert_int_equal(t.n, 4);

@@ -1,5 +1,5 @@
-#ifndef HEADPRUNE_EVAL_PROJECTION_H
-#define HEADPRUNE_EVAL_PROJECTION_H
+#ifndef HEADPRUNE_RUN_PROJECTION_H
+#define HEADPRUNE_RUN_PROJECTION_H
 
 #include "headprune/backend.h"
 #include "headprune/model.h"

@@ -1,5 +1,5 @@
 /* Which tokens are predicted (docs/methods.md, "Evaluation"). */
-#include "eval/targets.h"
+#include "run/targets.h"
 #include "base/arena.h"
 
 #include <stdlib.h>
@@ -19,7 +19,7 @@ const hp_sequences *hp__targets_rows(const hp__targets *t)
 }
 
 /* Every token but those that are context only, by the row in front of it. */
-static void add_next_tokens(hp__targets *t, const hp_eval_data *d)
+static void add_next_tokens(hp__targets *t, const hp__target_rule *d)
 {
     const hp_sequences *s = hp__targets_rows(t);
     for (size_t w = 0; w < s->n; w++) {
@@ -46,7 +46,7 @@ static int is_special(const hp_special *special, int32_t id)
     return 0;
 }
 
-static void mask_tokens(hp__targets *t, const hp_eval_data *d)
+static void mask_tokens(hp__targets *t, const hp__target_rule *d)
 {
     const hp_sequences *s = d->sequences;
     for (size_t w = 0; w < s->n; w++) {
@@ -59,7 +59,7 @@ static void mask_tokens(hp__targets *t, const hp_eval_data *d)
     }
 }
 
-static void add_labels(hp__targets *t, const hp_eval_data *d)
+static void add_labels(hp__targets *t, const hp__target_rule *d)
 {
     const hp_sequences *s = d->sequences;
     for (size_t w = 0; w < s->n; w++) {
@@ -70,7 +70,7 @@ static void add_labels(hp__targets *t, const hp_eval_data *d)
     }
 }
 
-static hp_status add_masked(hp__targets *t, const hp_eval_data *d,
+static hp_status add_masked(hp__targets *t, const hp__target_rule *d,
                             hp_error *err)
 {
     if (d->labels) {
@@ -80,7 +80,7 @@ static hp_status add_masked(hp__targets *t, const hp_eval_data *d,
     if (d->special.mask < 0)
         return hp_fail_hint(err,
                             hp_fail(err, HP_INVALID,
-                                    "a masked model is evaluated with a mask "
+                                    "the loss of a masked model takes a mask "
                                     "token, and none is known"),
                             "give its id with --mask-id N");
     size_t n = d->sequences->start[d->sequences->n];
@@ -93,38 +93,27 @@ static hp_status add_masked(hp__targets *t, const hp_eval_data *d,
     return HP_OK;
 }
 
-static hp_status check(hp_metric metric, const hp_eval_data *d, hp_error *err)
+hp_status hp__targets_open(hp__targets *out, hp_output output,
+                           const hp__target_rule *d, hp_error *err)
 {
-    if (!d->sequences || !d->sequences->n)
-        return hp_fail(err, HP_INVALID, "there is nothing to evaluate on");
-    if (metric != HP_METRIC_PERPLEXITY && d->stride)
-        return hp_fail(err, HP_INVALID,
-                       "a stride is for models that predict the next token");
-    return HP_OK;
-}
-
-hp_status hp__targets_open(hp__targets *out, hp_metric metric,
-                           const hp_eval_data *d, hp_error *err)
-{
-    hp_status st = check(metric, d, err);
-    if (st)
-        return st;
     out->windows = *d->sequences;
     const hp_sequences *s = hp__targets_rows(out);
     size_t n = s->start[s->n];
-    st = hp__new(&out->first, d->sequences->n + 1, sizeof *out->first, err);
-    if (st || metric == HP_METRIC_HIDDEN_COSINE)
+    hp_status st =
+        hp__new(&out->first, d->sequences->n + 1, sizeof *out->first, err);
+    if (st || output == HP_OUTPUT_NONE)
         return st;
     st = hp__new(&out->rows, n, sizeof *out->rows, err);
     if (!st)
         st = hp__new(&out->labels, n, sizeof *out->labels, err);
-    if (!st && metric == HP_METRIC_PERPLEXITY)
+    if (!st && output == HP_OUTPUT_CAUSAL)
         add_next_tokens(out, d);
     else if (!st)
         st = add_masked(out, d, err);
     out->first[d->sequences->n] = out->n;
     if (!st && !out->n)
-        return hp_fail(err, HP_INVALID, "the windows hold no token to predict");
+        return hp_fail(err, HP_INVALID,
+                       "the sequences hold no token to predict");
     return st;
 }
 

@@ -5,10 +5,10 @@
  * do not cross pieces, so that what a row is multiplied with depends on
  * nothing but the text.
  */
-#include "eval/passes.h"
+#include "run/passes.h"
 #include "base/arena.h"
-#include "eval/projection.h"
 #include "run/engine.h"
+#include "run/projection.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -45,7 +45,7 @@ static size_t bytes_of(const hp__passes *p, size_t first, size_t end)
     size_t rows = at[end] - at[first], bytes = 0;
     for (size_t l = 0; l < p->n_lanes; l++) {
         size_t width = model_of(p, l)->spec.width;
-        bytes += p->metric == HP_METRIC_HIDDEN_COSINE
+        bytes += p->pools
                      ? (end - first) * width * sizeof(double)
                      : rows * (width * sizeof(float) + sizeof(hp__row_sums));
     }
@@ -93,7 +93,7 @@ static hp_status get_lanes(chunk *c, size_t rows, size_t windows, hp_error *err)
 {
     const hp__passes *p = c->p;
     hp_status st = hp__new(&c->lanes, p->n_lanes, sizeof *c->lanes, err);
-    int pools = p->metric == HP_METRIC_HIDDEN_COSINE;
+    int pools = p->pools;
     for (size_t l = 0; l < p->n_lanes && !st; l++) {
         hp__lane *lane = &c->lanes[l];
         lane->model = model_of(p, l);
@@ -173,7 +173,7 @@ static void see(void *payload, const hp_seen *seen)
 {
     chunk *c = payload;
     size_t lane = c->lane + seen->variant;
-    if (c->p->metric == HP_METRIC_HIDDEN_COSINE)
+    if (c->p->pools)
         pool(c, seen, lane);
     else
         keep_rows(c, seen, lane);
@@ -296,7 +296,7 @@ static hp_status run_chunk(chunk *c, hp_error *err)
     hp_status st = gather(c, err);
     if (st)
         return st;
-    if (c->p->metric == HP_METRIC_HIDDEN_COSINE) {
+    if (c->p->pools) {
         add_cosines(c);
         return HP_OK;
     }

@@ -3,7 +3,7 @@
  * rows makes its logits, lane after lane, and adds them to its sums. A row
  * belongs to one group, and blocks come in order: no sum depends on threads.
  */
-#include "eval/projection.h"
+#include "run/projection.h"
 #include "base/arena.h"
 #include "nn/cpu.h"
 #include "nn/machine.h"

@@ -1,7 +1,8 @@
-#ifndef HEADPRUNE_EVAL_PASSES_H
-#define HEADPRUNE_EVAL_PASSES_H
+#ifndef HEADPRUNE_RUN_PASSES_H
+#define HEADPRUNE_RUN_PASSES_H
 
-#include "eval/targets.h"
+#include "headprune/run.h"
+#include "run/targets.h"
 
 /*
  * The forward passes of an evaluation. Lanes are what is computed side by
@@ -22,7 +23,7 @@ typedef struct hp__passes {
     const hp_run_options *run;
     int has_base; /* lane 0 is the base */
     int compare;  /* kl and same_top1 */
-    hp_metric metric;
+    int pools;    /* no losses but cosines: the models have no output */
     hp__lane_results *lanes; /* [n_lanes] */
     size_t n_lanes;
 } hp__passes;
