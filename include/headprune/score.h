@@ -16,13 +16,22 @@ typedef struct hp_method {
     const char *unit;    /* "nat"; "" without one */
     const char *summary; /* one line */
     int prunes_highest;  /* which end goes first */
+    const char *passes;  /* over the data, in forward passes: "1", "3" */
     int needs_data;      /* calibration sequences and a forward pass */
+    int needs_loss;      /* a model with an output over the vocabulary */
+    int needs_backward;  /* a backward pass to the activations */
 } hp_method;
 
 /* Method i of the table; NULL past the end. */
 const hp_method *hp_method_at(size_t i);
 /* NULL when there is none of that name: not an error. */
 const hp_method *hp_method_find(const char *name);
+
+/* HP_UNSUPPORTED: the method needs a loss, and the model has no output; the
+ * hint names methods that work. */
+HP_CHECKED
+hp_status hp_method_fits(const hp_method *method, const hp_model *m,
+                         hp_error *err);
 
 /* Scores with all that is needed to rank them and to say what they are of:
  * self-contained, so that they can come from a model or from a document. */
@@ -49,16 +58,33 @@ typedef enum hp_energy_share {
 /* The unit of scores of that kind: "of block", "of stream", "energy". */
 const char *hp_energy_unit(hp_energy_share r);
 
+/* What scores are divided by before they are ranked. */
+typedef enum hp_normalize {
+    HP_NORMALIZE_NONE,
+    HP_NORMALIZE_LAYER /* the square root of the sum of squares of all scores of
+                          the attention block */
+} hp_normalize;
+/* The unit of scores of that kind. */
+#define HP_UNIT_OF_LAYER "of layer"
+
 typedef struct hp_score_options {
     hp_run_options run;            /* backend only for methods that need data */
     const hp_sequences *sequences; /* NULL for methods that need none */
     const hp_calibration_info *calibration; /* copied; NULL: none */
     uint64_t seed;
     hp_energy_share relative; /* of energy */
+    hp_normalize normalize;
+    /* Methods that need a loss, of masked models: tokens that are never masked,
+     * and the id they are masked with. Or `labels`: [tokens] the token to
+     * predict there, -1 elsewhere, for sequences that hold the mask token
+     * already. */
+    hp_special special;
+    const int32_t *labels;
 } hp_score_options;
 
 /* Scores every head of the model. Errors as hp_run_sweep; a score that is not
- * finite is HP_FORMAT. Freed with hp_scores_free. */
+ * finite is HP_FORMAT; HP_UNSUPPORTED: the method needs a loss, and the model
+ * has no output. Freed with hp_scores_free. */
 HP_CHECKED
 hp_status hp_score(hp_scores **out, const hp_model *m, const hp_method *method,
                    const hp_score_options *o, hp_error *err);

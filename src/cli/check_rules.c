@@ -143,6 +143,8 @@ static hp_status compute_scores(checking *k, cli *c, hp_error *err)
     for (hp_energy_share r = HP_ENERGY_OF_BLOCK; r <= HP_ENERGY_ALONE; r++)
         if (!strcmp(was->unit, hp_energy_unit(r)))
             c->opt.value[OPT_RELATIVE].number = r;
+    if (!strcmp(was->unit, HP_UNIT_OF_LAYER))
+        c->opt.value[OPT_NORMALIZE].number = HP_NORMALIZE_LAYER;
     return work_score(&k->w, c, err);
 }
 

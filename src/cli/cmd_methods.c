@@ -8,7 +8,14 @@ static const char *end_of(const hp_method *m)
 
 static const char *needs_of(const hp_method *m)
 {
+    if (m->needs_loss)
+        return m->needs_backward ? "data, gradients" : "data, a loss";
     return m->needs_data ? "calibration data" : "weights only";
+}
+
+static const char *word_of(int truth)
+{
+    return truth ? "true" : "false";
 }
 
 static void print_object(const hp_method *m)
@@ -17,8 +24,11 @@ static void print_object(const hp_method *m)
     print_json_pair(stdout, "name", m->name);
     print_json_pair(stdout, "unit", m->unit);
     print_json_pair(stdout, "prunes", end_of(m));
-    printf("\"needs_data\": %s, \"summary\": ",
-           m->needs_data ? "true" : "false");
+    print_json_pair(stdout, "passes", m->passes);
+    printf("\"needs_data\": %s, \"needs_loss\": %s, \"needs_backward\": %s, "
+           "\"summary\": ",
+           word_of(m->needs_data), word_of(m->needs_loss),
+           word_of(m->needs_backward));
     print_json_text(stdout, m->summary);
     putchar('}');
 }
@@ -48,14 +58,14 @@ static void print_ndjson(void)
 
 static void print_rows(output_form form)
 {
-    static const char *const names[] = {"method", "unit", "prunes", "needs",
-                                        "summary"};
-    print_table_head(stdout, form, names, 5);
+    static const char *const names[] = {"method", "unit",   "prunes",
+                                        "needs",  "passes", "summary"};
+    print_table_head(stdout, form, names, 6);
     const hp_method *m;
     for (size_t i = 0; (m = hp_method_at(i)) != NULL; i++) {
-        const char *const cells[] = {m->name, m->unit, end_of(m), needs_of(m),
-                                     m->summary};
-        for (size_t j = 0; j < 5; j++)
+        const char *const cells[] = {m->name,     m->unit,   end_of(m),
+                                     needs_of(m), m->passes, m->summary};
+        for (size_t j = 0; j < 6; j++)
             print_cell(stdout, form, j, cells[j]);
         print_row_end(stdout, form);
     }
@@ -63,12 +73,13 @@ static void print_rows(output_form form)
 
 static void print_human(void)
 {
-    printf("%-12s%-10s%-10s%-18s%s\n", "method", "unit", "prunes", "needs",
-           "score");
+    printf("%-12s%-10s%-10s%-18s%-8s%s\n", "method", "unit", "prunes", "needs",
+           "passes", "score");
     const hp_method *m;
     for (size_t i = 0; (m = hp_method_at(i)) != NULL; i++)
-        printf("%-12s%-10s%-10s%-18s%s\n", m->name, m->unit[0] ? m->unit : "-",
-               end_of(m), needs_of(m), m->summary);
+        printf("%-12s%-10s%-10s%-18s%-8s%s\n", m->name,
+               m->unit[0] ? m->unit : "-", end_of(m), needs_of(m), m->passes,
+               m->summary);
 }
 
 hp_status cmd_methods(cli *c, hp_error *err)

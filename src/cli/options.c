@@ -100,7 +100,7 @@ const option_row option_rows[] = {
                "slide the window by S tokens; every token counts once, with "
                "what stands before it in the window as context"),
     [OPT_MASK_ID] = NUMBER("mask-id", "N", 0, INT32_MAX,
-                           TAKES_EVAL | TAKES_CHECK | TAKES_SWEEP,
+                           TAKES_EVAL | TAKES_CHECK | TAKES_SWEPT,
                            "id of the mask token, when neither tokenizer nor "
                            "config.json tell it"),
     [OPT_LINES] = FLAG("lines", 0, TAKES_TOKENS,
@@ -159,6 +159,10 @@ const option_row option_rows[] = {
         CHOICE("relative", "WHAT", "block|stream|none", TAKES_SWEPT,
                "what an energy is a share of: its block's output (block, the "
                "default), the residual stream, or nothing"),
+    [OPT_NORMALIZE] =
+        CHOICE("normalize", "WHAT", "none|layer", TAKES_SWEPT,
+               "divide the scores of every block by the root of the sum of "
+               "their squares (layer; default none)"),
     [OPT_CONFIG] = TEXT("config", 0, "FILE", TAKES_MODEL,
                         "config.json, when it is not beside the model"),
     [OPT_AS] = TEXT("as", 0, "TYPE", TAKES_MODEL | TAKES_DIFF,

@@ -98,6 +98,7 @@ typedef enum option_id {
     OPT_IGNORE_EOS,
     OPT_SEED,
     OPT_RELATIVE,
+    OPT_NORMALIZE,
     OPT_CONFIG,
     OPT_AS,
     OPT_N_HEADS,

@@ -131,6 +131,8 @@ hp_status sweep_make_plans(sweep_work *s, cli *c, hp_error *err)
         return hp_fail(err, HP_NOMEM, "no memory for the points");
     hp_status st = HP_OK;
     for (size_t i = 0; i < s->n_methods && !st; i++)
+        st = work_prepare_method(&s->w, c, s->methods[i], err);
+    for (size_t i = 0; i < s->n_methods && !st; i++)
         st = score_method(s, c, s->methods[i], n_seeds, err);
     for (size_t i = 0; i < s->n_methods && !st; i++)
         st = plan_method(s, c, s->methods[i], err);

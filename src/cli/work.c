@@ -209,18 +209,30 @@ hp_run_options work_run_options(const work *w, const cli *c)
                             .threads = (unsigned)v[OPT_THREADS].number};
 }
 
+hp_status work_prepare_method(work *w, cli *c, const hp_method *method,
+                              hp_error *err)
+{
+    hp_status st = hp_method_fits(method, w->model, err);
+    if (!st && method->needs_loss)
+        st = work_find_special(&w->special, w->special_ids, w, c, err);
+    return st;
+}
+
 hp_status work_score_with(hp_scores **out, const work *w, cli *c,
                           const hp_method *method, uint64_t seed, hp_error *err)
 {
     hp_score_options o = {.run = work_run_options(w, c), .seed = seed};
     o.relative = (hp_energy_share)c->opt.value[OPT_RELATIVE].number;
+    o.normalize = (hp_normalize)c->opt.value[OPT_NORMALIZE].number;
+    o.special = w->special;
     if (w->calibration && method->needs_data) {
         o.sequences = hp_calibration_sequences(w->calibration);
         o.calibration = hp_calibration_info_get(w->calibration);
     }
     progress_bar bar;
+    uint64_t layers = hp_model_spec(w->model)->n_layers;
     progress_start(&bar, &c->con, "scoring", "tokens",
-                   hp_model_spec(w->model)->n_layers);
+                   method->needs_backward ? 2 * layers : layers);
     o.run.progress = progress_hook(&bar);
     signals_hold();
     hp_status st = hp_score(out, w->model, method, &o, err);
@@ -234,7 +246,9 @@ hp_status work_score_with(hp_scores **out, const work *w, cli *c,
 hp_status work_score(work *w, cli *c, hp_error *err)
 {
     const option_value *v = c->opt.value;
-    hp_status st = HP_OK;
+    hp_status st = work_prepare_method(w, c, c->method, err);
+    if (st)
+        return st;
     if (c->method->needs_data) {
         st = work_check_runs(w, err);
         if (!st && !w->calibration)

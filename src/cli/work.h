@@ -16,6 +16,9 @@ typedef struct work {
     hp_backend *backend;
     hp_scores *scores;
     hp_plan *plan;
+    /* Of masked models, for methods that need a loss. */
+    hp_special special;
+    int32_t special_ids[HP_MAX_SPECIAL]; /* room for them */
 } work;
 
 /* HP_INVALID when `input` and the options read standard input twice. */
@@ -49,6 +52,11 @@ HP_CHECKED
 hp_status work_open_backend(work *w, cli *c, hp_error *err);
 /* Threads and budget of the command line, with the backend. */
 hp_run_options work_run_options(const work *w, const cli *c);
+/* What a method that needs a loss asks of the model and its tokenizer; nothing
+ * for others. HP_UNSUPPORTED: the model has no output. */
+HP_CHECKED
+hp_status work_prepare_method(work *w, cli *c, const hp_method *method,
+                              hp_error *err);
 /* Scores of any method, with what is open. */
 HP_CHECKED
 hp_status work_score_with(hp_scores **out, const work *w, cli *c,

@@ -149,6 +149,7 @@ const hp__scorer hp__scorer_energy = {
                .unit = "of block",
                .summary = "mean squared norm of what the head adds to the "
                           "residual stream, as a share of its block's",
+               .passes = "1",
                .needs_data = 1},
     .unit = unit,
     .weigh = weigh};

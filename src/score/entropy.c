@@ -21,6 +21,7 @@ const hp__scorer hp__scorer_entropy = {
                .summary = "mean entropy of the head's attention; heads that "
                           "look everywhere go first",
                .prunes_highest = 1,
+               .passes = "1",
                .needs_data = 1},
     .wants = HP_SEE_ENTROPY,
     .see = see,

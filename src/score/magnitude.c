@@ -189,5 +189,6 @@ const hp__scorer hp__scorer_magnitude = {
     .method = {.name = "magnitude",
                .unit = "weight",
                .summary = "norms of the head's query, key, value and output "
-                          "weights; needs no data"},
+                          "weights; needs no data",
+               .passes = "0"},
     .weigh = weigh};

@@ -36,6 +36,7 @@ static hp_status weigh(double *values, const hp_model *m,
 const hp__scorer hp__scorer_random = {
     .method = {.name = "random",
                .unit = "",
-               .summary = "an order drawn from --seed, to compare with"},
+               .summary = "an order drawn from --seed, to compare with",
+               .passes = "0"},
     .uses_seed = 1,
     .weigh = weigh};

@@ -10,8 +10,10 @@
 #include <string.h>
 
 static const hp__scorer *const table[] = {
-    &hp__scorer_entropy, &hp__scorer_magnitude, &hp__scorer_random,
-    &hp__scorer_energy, NULL};
+    &hp__scorer_entropy,  &hp__scorer_magnitude,
+    &hp__scorer_random,   &hp__scorer_energy,
+    &hp__scorer_gradient, &hp__scorer_fisher,
+    &hp__scorer_taylor,   NULL};
 
 const hp_method *hp_method_at(size_t i)
 {
@@ -67,6 +69,32 @@ static const hp_sequences *queries_of(const hp_model *m, size_t head,
     return b->decoder ? s->decoder : s;
 }
 
+/* Names of methods that work without a loss, "random" aside. */
+static void list_others(char *out, size_t room)
+{
+    size_t len = 0;
+    for (size_t i = 0; table[i]; i++) {
+        const hp_method *m = &table[i]->method;
+        if (!m->needs_loss && !table[i]->uses_seed && len < room)
+            len += (size_t)snprintf(out + len, room - len, "%s%s",
+                                    len ? ", " : "", m->name);
+    }
+}
+
+hp_status hp_method_fits(const hp_method *method, const hp_model *m,
+                         hp_error *err)
+{
+    char others[128] = "";
+    if (!method->needs_loss || hp_model_spec(m)->output != HP_OUTPUT_NONE)
+        return HP_OK;
+    list_others(others, sizeof others);
+    hp_status st = hp_fail(err, HP_UNSUPPORTED,
+                           "method '%s' needs a loss, but the model has no "
+                           "output over the vocabulary",
+                           method->name);
+    return hp_fail_hint(err, st, "methods that need none: %s", others);
+}
+
 static hp_status sweep(double *values, const hp_model *m,
                        const hp__scorer *scorer, const hp_score_options *o,
                        hp_error *err)
@@ -90,6 +118,19 @@ static hp_status sweep(double *values, const hp_model *m,
     }
     free(s.at);
     return st;
+}
+
+/* The scores of every block as a vector of length 1. */
+static void normalise(double *values, const hp_model *m)
+{
+    for (size_t i = 0; i < hp_model_n_blocks(m); i++) {
+        const hp_block *b = hp_model_block(m, i);
+        double *own = values + b->first_head, sum = 0;
+        for (uint32_t h = 0; h < b->n_heads; h++)
+            sum += own[h] * own[h];
+        for (uint32_t h = 0; h < b->n_heads && sum > 0; h++)
+            own[h] /= sqrt(sum);
+    }
 }
 
 /* Six significant digits: what CPU kernels differ in is gone before scores are
@@ -165,6 +206,8 @@ static hp_status describe(hp_scores *s, hp__arena *a, const hp_model *m,
 {
     s->method = scorer->method.name;
     s->unit = scorer->unit ? scorer->unit(o) : scorer->method.unit;
+    if (o->normalize == HP_NORMALIZE_LAYER)
+        s->unit = HP_UNIT_OF_LAYER;
     s->prunes_highest = scorer->method.prunes_highest;
     s->has_seed = scorer->uses_seed;
     s->seed = scorer->uses_seed ? o->seed : 0;
@@ -177,6 +220,21 @@ static hp_status describe(hp_scores *s, hp__arena *a, const hp_model *m,
     return st;
 }
 
+static hp_status compute(double *values, const hp_model *m,
+                         const hp__scorer *scorer, const hp_score_options *o,
+                         hp_error *err)
+{
+    hp_status st = check_sequences(scorer, o->sequences, err);
+    if (!st)
+        st = hp_method_fits(&scorer->method, m, err);
+    if (!st)
+        st = scorer->wants ? sweep(values, m, scorer, o, err)
+                           : scorer->weigh(values, m, o, err);
+    if (!st && o->normalize == HP_NORMALIZE_LAYER)
+        normalise(values, m);
+    return st;
+}
+
 static hp_status fill(hp_scores *s, hp__arena *a, const hp_model *m,
                       const hp__scorer *scorer, const hp_score_options *o,
                       hp_error *err)
@@ -185,14 +243,11 @@ static hp_status fill(hp_scores *s, hp__arena *a, const hp_model *m,
     uint32_t *rank = NULL;
     hp_status st = describe(s, a, m, scorer, o, err);
     if (!st)
-        st = check_sequences(scorer, o->sequences, err);
-    if (!st)
         st = hp__arena_alloc(&values, a, s->n_heads, sizeof *values, err);
     if (!st)
         st = hp__arena_alloc(&rank, a, s->n_heads, sizeof *rank, err);
     if (!st)
-        st = scorer->wants ? sweep(values, m, scorer, o, err)
-                           : scorer->weigh(values, m, o, err);
+        st = compute(values, m, scorer, o, err);
     if (!st)
         st = round_scores(values, m, err);
     if (!st)

@@ -33,6 +33,7 @@ typedef struct hp__scorer {
 } hp__scorer;
 
 extern const hp__scorer hp__scorer_entropy, hp__scorer_magnitude,
-    hp__scorer_random, hp__scorer_energy;
+    hp__scorer_random, hp__scorer_energy, hp__scorer_gradient,
+    hp__scorer_fisher, hp__scorer_taylor;
 
 #endif

@@ -553,6 +553,40 @@ static void gradients_agree(void **state)
     close_golden(&g);
 }
 
+static void assert_scores(const golden *g, const char *method, const char *key,
+                          double tolerance)
+{
+    int32_t *labels = labels_of(g);
+    hp_score_options o = {.run = {.backend = g->backend},
+                          .sequences = &g->sequences,
+                          .labels = labels};
+    hp_scores *s = NULL;
+    hp_error err = {{0}, {0}, {0}};
+    hp_status st = hp_score(&s, g->model, hp_method_find(method), &o, &err);
+    if (!g->n_targets) {
+        assert_int_equal(st, HP_UNSUPPORTED);
+        assert_non_null(strstr(err.hint, "entropy, magnitude"));
+    } else {
+        if (st)
+            fail_msg("%s", err.message);
+        numbers got = {zeroed(s->n_heads, sizeof(double)), s->n_heads};
+        memcpy(got.at, s->values, s->n_heads * sizeof *got.at);
+        assert_relative(&got, get(g->expected, key), tolerance);
+        free(got.at);
+    }
+    hp_scores_free(s);
+    free(labels);
+}
+
+static void scores_of_the_loss_agree(void **state)
+{
+    golden g;
+    open_golden(&g, *state);
+    assert_scores(&g, "gradient", "gradient", GRADIENT_TOLERANCE);
+    assert_scores(&g, "fisher", "fisher", GRADIENT_TOLERANCE);
+    close_golden(&g);
+}
+
 static int same_slice(const hp_slice *s, const cJSON *part)
 {
     static const char *const roles[] = {"q", "k", "v", "o"};
@@ -588,7 +622,7 @@ static void slices_agree(void **state)
     close_golden(&g);
 }
 
-#define N_CHECKS 6U
+#define N_CHECKS 7U
 
 int main(void)
 {
@@ -597,6 +631,7 @@ int main(void)
         cmocka_unit_test(masked_heads_count_as_zero),
         cmocka_unit_test(evaluations_agree),
         cmocka_unit_test(gradients_agree),
+        cmocka_unit_test(scores_of_the_loss_agree),
         cmocka_unit_test(magnitudes_agree),
         cmocka_unit_test(slices_agree),
     };

@@ -1,0 +1,31 @@
+/* Diagonal Fisher information at a gate on the head: E (dL/dg)^2. */
+#include "score/loss_sweep.h"
+#include "score/scorer.h"
+
+static double of_each(double g)
+{
+    return g * g;
+}
+
+static double of_mean(double g)
+{
+    return g;
+}
+
+static hp_status weigh(double *values, const hp_model *m,
+                       const hp_score_options *o, hp_error *err)
+{
+    static const hp__gate_mean mean = {of_each, of_mean};
+    return hp__gate_scores(values, m, o, &mean, err);
+}
+
+const hp__scorer hp__scorer_fisher = {
+    .method = {.name = "fisher",
+               .unit = "nat^2",
+               .summary =
+                   "mean square of the loss's gradient at a gate on the head",
+               .passes = "3",
+               .needs_data = 1,
+               .needs_loss = 1,
+               .needs_backward = 1},
+    .weigh = weigh};

@@ -1,0 +1,34 @@
+/* First-order Taylor estimate of what removing the head does to the loss of the
+ * whole text: |E dL/dg|. Sequences cancel, so that few of them say little. */
+#include "score/loss_sweep.h"
+#include "score/scorer.h"
+
+#include <math.h>
+
+static double of_each(double g)
+{
+    return g;
+}
+
+static double of_mean(double g)
+{
+    return fabs(g);
+}
+
+static hp_status weigh(double *values, const hp_model *m,
+                       const hp_score_options *o, hp_error *err)
+{
+    static const hp__gate_mean mean = {of_each, of_mean};
+    return hp__gate_scores(values, m, o, &mean, err);
+}
+
+const hp__scorer hp__scorer_taylor = {
+    .method = {.name = "taylor",
+               .unit = "nat",
+               .summary = "size of the loss's mean gradient at a gate on the "
+                          "head; noisy, since sequences cancel",
+               .passes = "3",
+               .needs_data = 1,
+               .needs_loss = 1,
+               .needs_backward = 1},
+    .weigh = weigh};

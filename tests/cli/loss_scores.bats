@@ -1,0 +1,80 @@
+#!/usr/bin/env bats
+# shellcheck disable=SC2154
+# Scores that know the loss, from the command line.
+
+load common
+
+MASKED=$ROOT/tests/golden/bert-mlm
+HEADLESS=$ROOT/tests/golden/bert-minilm
+
+ids() {
+    printf '%s\n' '[1, 2, 3, 4, 5, 6, 7, 8]' '[9, 8, 7, 6, 5, 4, 3, 2]' \
+        '[3, 1, 4, 1, 5, 9, 2, 6]' >x.ids
+}
+
+@test "gradient, fisher and taylor score, and prune" {
+    ids
+    for method in gradient fisher taylor; do
+        hp score $method --tokens x.ids --json "$TINY"
+        succeeds
+        [ "$(jq -r '.method.name, (.heads | length)' <<<"$output" |
+            paste -sd ' ')" = "$method 8" ]
+        [ "$(jq '[.heads[].score] | min > 0' <<<"$output")" = true ]
+    done
+    hp -q gradient --ratio 0.25 --tokens x.ids "$TINY" -o pruned
+    succeeds
+    [ -f pruned/model.safetensors ]
+}
+
+@test "threads and budget change no byte of a gradient's score" {
+    ids
+    hp score gradient --tokens x.ids --json "$TINY"
+    first=$output
+    for options in "--threads 1" "--threads 3" "--budget 1KiB"; do
+        # shellcheck disable=SC2086 # two words
+        hp score gradient $options --tokens x.ids --json "$TINY"
+        [ "$output" = "$first" ] || show "$options"
+    done
+}
+
+@test "a model without a loss is refused, and told what works" {
+    ids
+    hp score gradient --tokens x.ids "$HEADLESS"
+    fails 4 "method 'gradient' needs a loss"
+    says "$stderr" "entropy, magnitude"
+    hp sweep --methods fisher,random --tokens x.ids -qq "$HEADLESS"
+    fails 4 "method 'fisher' needs a loss"
+}
+
+@test "a masked model takes its mask from --mask-id" {
+    seq -s ' ' 1 22 >x.ids
+    hp score gradient --tokens x.ids --mask-id 4 --json "$MASKED"
+    succeeds
+    first=$(jq -c '[.heads[].score]' <<<"$output")
+    hp score gradient --tokens x.ids --mask-id 5 --json "$MASKED"
+    succeeds
+    [ "$(jq -c '[.heads[].score]' <<<"$output")" != "$first" ]
+}
+
+@test "--normalize layer makes every block's scores a vector of length 1" {
+    ids
+    hp score gradient --normalize layer --tokens x.ids --json "$TINY"
+    succeeds
+    [ "$(jq -r .method.unit <<<"$output")" = "of layer" ]
+    [ "$(jq '[.heads[] | {l: .layer, s: (.score * .score)}] | group_by(.l)
+        | map(map(.s) | add | . > 0.9999 and . < 1.0001) | all' \
+        <<<"$output")" = true ]
+    "$HEADPRUNE" score gradient --normalize layer --tokens x.ids --json \
+        "$TINY" >s.json
+    hp check --baseline s.json --tokens x.ids --max-score-change 0.1% "$TINY"
+    succeeds
+}
+
+@test "the sweep takes methods that know the loss" {
+    ids
+    hp sweep --methods gradient,random --ratios 0.25 --seeds 2 \
+        --tokens x.ids --json "$TINY"
+    succeeds
+    [ "$(jq -r '[.points[].method] | unique | join(" ")' <<<"$output")" = \
+        "gradient random" ]
+}
