@@ -109,17 +109,26 @@ static hp_status fail_byte(const hp__scan *s, size_t at, hp_error *err,
     return fail_at(s, at, err, text);
 }
 
+/* Stands for itself in a string, which goes on behind it. */
+static int is_plain(unsigned char c)
+{
+    return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
+}
+
 static hp_status scan_string(hp__scan *s, hp_error *err)
 {
     size_t start = s->at + 1, at = start;
     s->span.nul = 0;
-    while (at < s->len && s->text[at] != '"') {
+    for (;;) {
+        while (at < s->len && is_plain((unsigned char)s->text[at]))
+            at++;
+        if (at == s->len || s->text[at] == '"')
+            break;
         unsigned char c = (unsigned char)s->text[at];
         if (c < 0x20)
             return fail_byte(s, at, err, "raw control character in a string");
-        size_t n = c == '\\'  ? escape_length(s, at)
-                   : c < 0x80 ? 1
-                              : hp__utf8_length(s->text + at, s->len - at);
+        size_t n = c == '\\' ? escape_length(s, at)
+                             : hp__utf8_length(s->text + at, s->len - at);
         if (!n && c == '\\')
             return fail_at(s, at, err, "invalid escape in a string");
         if (!n)

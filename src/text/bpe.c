@@ -36,10 +36,10 @@ static hp_status encode(const hp__subword *m, hp__word *w, hp_error *err);
 hp_status hp__bpe_init(hp__subword *m, hp__arena *a, const hp__vocab *v,
                        size_t merges, hp_error *err)
 {
-    size_t slots = 16, least;
-    if (!hp__mul(&least, merges, 2) || merges >= UINT32_MAX / 4)
+    size_t slots = 16, least; /* a third at least stays free */
+    if (!hp__mul(&least, merges, 3) || merges >= UINT32_MAX / 4)
         return hp_fail(err, HP_FORMAT, "%zu merges are too many", merges);
-    while (slots < least)
+    while (slots < least / 2)
         slots *= 2;
     *m = (hp__subword){.encode = encode, .vocab = v, .unk = -1};
     m->merge_mask = slots - 1;
@@ -68,7 +68,8 @@ static hp_status fail_part(const char *text, size_t len, hp_error *err)
 }
 
 static hp_status find_joined(int32_t *out, const hp__subword *m,
-                             const hp__merge_text *merge, hp_error *err)
+                             const hp__merge_text *merge, uint32_t hash,
+                             hp_error *err)
 {
     char small[128];
     hp__buffer large = {0};
@@ -81,7 +82,7 @@ static hp_status find_joined(int32_t *out, const hp__subword *m,
     }
     memcpy(text, merge->left, merge->left_len);
     memcpy(text + merge->left_len, merge->right, merge->right_len);
-    *out = hp__vocab_find(m->vocab, text, len);
+    *out = hp__vocab_find_hashed(m->vocab, hash, text, len);
     hp_status st = *out < 0 ? fail_part(text, len, err) : HP_OK;
     hp__buffer_clear(&large);
     return st;
@@ -101,14 +102,24 @@ static int crosses_words(const hp__merge_text *merge)
 hp_status hp__bpe_add(hp__subword *m, const hp__merge_text *merge,
                       hp_error *err)
 {
-    int32_t left = hp__vocab_find(m->vocab, merge->left, merge->left_len);
-    int32_t right = hp__vocab_find(m->vocab, merge->right, merge->right_len);
-    int32_t id = -1;
+    const hp__vocab *v = m->vocab;
+    uint32_t first = hp__hash_text(merge->left, merge->left_len), both = first;
+    uint32_t second = hp__hash_text(merge->right, merge->right_len);
+    for (size_t i = 0; i < merge->right_len; i++)
+        both = hp__hash_byte(both, merge->right[i]);
+    /* Three look-ups far apart: the memory works on all of them at once. */
+    hp__vocab_prefetch(v, first);
+    hp__vocab_prefetch(v, second);
+    hp__vocab_prefetch(v, both);
+    int32_t id = -1, left = hp__vocab_find_hashed(v, first, merge->left,
+                                                  merge->left_len);
+    int32_t right =
+        hp__vocab_find_hashed(v, second, merge->right, merge->right_len);
     if (left < 0)
         return fail_part(merge->left, merge->left_len, err);
     if (right < 0)
         return fail_part(merge->right, merge->right_len, err);
-    hp_status st = find_joined(&id, m, merge, err);
+    hp_status st = find_joined(&id, m, merge, both, err);
     if (st)
         return st;
     m->crosses_words |= crosses_words(merge);

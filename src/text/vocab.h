@@ -13,17 +13,20 @@
  */
 typedef struct hp__vocab {
     struct hp__token *tokens;
-    uint32_t *by_text, *by_id; /* 1 + index into tokens; 0: free */
+    struct hp__text_slot *by_text;
+    uint32_t *by_id; /* 1 + index into tokens; 0: free */
     size_t n, room, mask;
     uint32_t limit;
     size_t longest; /* bytes */
 } hp__vocab;
 
+/* A short text lies in the token itself, where looking it up has just been. */
 typedef struct hp__token {
     const char *text;
     size_t len;
     uint32_t hash;
     int32_t id;
+    char own[24];
 } hp__token;
 
 HP_CHECKED
@@ -45,6 +48,8 @@ int32_t hp__vocab_find(const hp__vocab *v, const char *text, size_t len);
 const hp__token *hp__vocab_find_id(const hp__vocab *v, int32_t id);
 int32_t hp__vocab_find_hashed(const hp__vocab *v, uint32_t hash,
                               const char *text, size_t len);
+/* Soon the text with that hash will be looked for. */
+void hp__vocab_prefetch(const hp__vocab *v, uint32_t hash);
 
 /* FNV-1a, so that the hashes of all beginnings of a text cost one pass. */
 #define HP__HASH_START UINT32_C(2166136261)
