@@ -37,9 +37,9 @@ static void add_metaspace(hp__decoding *out, const char *mark, int keep_first)
                                 .keep_first = keep_first});
 }
 
-void hp__decoding_metaspace(hp__decoding *out)
+void hp__decoding_metaspace(hp__decoding *out, int keep_first)
 {
-    add_metaspace(out, HP__WORD_MARK, 0);
+    add_metaspace(out, HP__WORD_MARK, keep_first);
 }
 
 static void add_replace(hp__decoding *out, const char *from, const char *to)

@@ -40,11 +40,11 @@ typedef struct hp__decoding {
 HP_CHECKED
 hp_status hp__decoding_read(hp__decoding *out, hp__arena *a,
                             const hp__node *node, hp_error *err);
-/* ByteLevel; WordPiece with its clean-up; Replace of the word mark,
+/* ByteLevel; WordPiece with its clean-up; Metaspace; Replace of the word mark,
  * ByteFallback, Fuse and, if `strip`, Strip of one space in front. */
 void hp__decoding_bytes(hp__decoding *out);
 void hp__decoding_words(hp__decoding *out, const char *prefix, int cleanup);
-void hp__decoding_metaspace(hp__decoding *out);
+void hp__decoding_metaspace(hp__decoding *out, int keep_first);
 void hp__decoding_fallback(hp__decoding *out, int strip);
 
 /* Tokens on their way; what comes out is in `out`, which need not be UTF-8. */

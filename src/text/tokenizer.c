@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define JSON_MOST ((size_t)256 << 20)
+#define FILE_MOST ((size_t)256 << 20)
 #define CHUNK     ((size_t)64 << 10)
 
 static hp_status open_json(hp_tokenizer *t, const char *path, uint32_t vocab,
@@ -15,7 +15,7 @@ static hp_status open_json(hp_tokenizer *t, const char *path, uint32_t vocab,
 {
     char *text = NULL;
     size_t len = 0;
-    hp_status st = hp__file_slurp(&text, &len, path, JSON_MOST, err);
+    hp_status st = hp__file_slurp(&text, &len, path, FILE_MOST, err);
     if (!st)
         st = hp__tokenizer_read_json(t, text, len, vocab, err);
     free(text);
@@ -32,7 +32,7 @@ static hp_status open_config(hp__json **out, hp_tokenizer *t,
         return HP_OK;
     hp_status st = hp__arena_printf(&path, &t->arena, err,
                                     "%stokenizer_config.json", folder);
-    return st ? st : hp__json_open(out, path, JSON_MOST, err);
+    return st ? st : hp__json_open(out, path, FILE_MOST, err);
 }
 
 static hp_status fail_none(const char *what, hp_error *err)
@@ -43,35 +43,94 @@ static hp_status fail_none(const char *what, hp_error *err)
                         "with --tokenizer FILE");
 }
 
+/* ---- kinds of files ---- */
+
+static hp_status open_spm(hp_tokenizer *t, const char *folder, const char *name,
+                          uint32_t vocab, hp_error *err)
+{
+    const char *path = NULL;
+    char *bytes = NULL;
+    hp__json *config = NULL;
+    size_t len = 0;
+    hp_status st = open_config(&config, t, folder, err);
+    if (!st)
+        st = hp__arena_printf(&path, &t->arena, err, "%s%s", folder, name);
+    if (st)
+        return st;
+    st = hp__file_slurp(&bytes, &len, path, FILE_MOST, err);
+    if (!st)
+        st = hp__tokenizer_read_spm(
+            t, bytes, len, config ? hp__json_root(config) : NULL, vocab, err);
+    free(bytes);
+    hp__json_free(config);
+    return st ? hp_fail_file(err, st, path) : HP_OK;
+}
+
+static hp_status open_bpe(hp_tokenizer *t, const char *folder, const char *name,
+                          uint32_t vocab, hp_error *err)
+{
+    (void)name;
+    hp__json *config = NULL;
+    hp_status st = open_config(&config, t, folder, err);
+    if (!st)
+        st = hp__tokenizer_read_bpe(
+            t, folder, config ? hp__json_root(config) : NULL, vocab, err);
+    hp__json_free(config);
+    return st;
+}
+
+static hp_status open_wordpiece(hp_tokenizer *t, const char *folder,
+                                const char *name, uint32_t vocab, hp_error *err)
+{
+    const char *path = NULL;
+    hp__json *config = NULL;
+    hp_status st = open_config(&config, t, folder, err);
+    if (!st)
+        st = hp__arena_printf(&path, &t->arena, err, "%s%s", folder, name);
+    if (!st)
+        st = hp__tokenizer_read_wordpiece(
+            t, path, config ? hp__json_root(config) : NULL, vocab, err);
+    hp__json_free(config);
+    return st;
+}
+
+static hp_status open_fast(hp_tokenizer *t, const char *folder,
+                           const char *name, uint32_t vocab, hp_error *err)
+{
+    const char *path = NULL;
+    hp_status st =
+        hp__arena_printf(&path, &t->arena, err, "%s%s", folder, name);
+    return st ? st : open_json(t, path, vocab, err);
+}
+
+/* What a folder is searched for, in this order. vocab.json and merges.txt mean
+ * both of them. */
+static const struct {
+    const char *name;
+    hp_status (*open)(hp_tokenizer *t, const char *folder, const char *name,
+                      uint32_t vocab, hp_error *err);
+} files[] = {
+    {"tokenizer.json", open_fast}, {"tokenizer.model", open_spm},
+    {"spiece.model", open_spm},    {"vocab.json", open_bpe},
+    {"vocab.txt", open_wordpiece},
+};
+
 /* `folder` ends in '/', or is "". */
 static hp_status open_folder(hp_tokenizer *t, const char *folder,
                              uint32_t vocab, hp_error *err)
 {
-    const char *path = NULL, *look = *folder ? folder : ".";
-    hp__json *config = NULL;
-    hp_status st = HP_OK;
-    if (hp__file_exists(look, "tokenizer.json")) {
-        st =
-            hp__arena_printf(&path, &t->arena, err, "%stokenizer.json", folder);
-        return st ? st : open_json(t, path, vocab, err);
+    const char *look = *folder ? folder : ".";
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        if (!hp__file_exists(look, files[i].name))
+            continue;
+        if (files[i].open == open_bpe && !hp__file_exists(look, "merges.txt"))
+            return fail_none("vocab.json without merges.txt", err);
+        return files[i].open(t, folder, files[i].name, vocab, err);
     }
-    int bpe = hp__file_exists(look, "vocab.json");
-    if (!bpe && !hp__file_exists(look, "vocab.txt"))
-        return fail_none("no tokenizer: neither tokenizer.json nor vocab.json "
-                         "with merges.txt nor vocab.txt",
-                         err);
-    if (bpe && !hp__file_exists(look, "merges.txt"))
-        return fail_none("vocab.json without merges.txt", err);
-    st = open_config(&config, t, folder, err);
-    const hp__node *root = config ? hp__json_root(config) : NULL;
-    if (!st && bpe)
-        st = hp__tokenizer_read_bpe(t, folder, root, vocab, err);
-    else if (!st)
-        st = hp__arena_printf(&path, &t->arena, err, "%svocab.txt", folder);
-    if (!st && !bpe)
-        st = hp__tokenizer_read_wordpiece(t, path, root, vocab, err);
-    hp__json_free(config);
-    return st;
+    return fail_none("no tokenizer: neither tokenizer.json nor tokenizer.model "
+                     "nor spiece.model nor vocab.json with merges.txt nor "
+                     "vocab.txt",
+                     err);
 }
 
 static int ends_with(const char *text, const char *end)
@@ -80,29 +139,24 @@ static int ends_with(const char *text, const char *end)
     return n >= m && strcmp(text + n - m, end) == 0;
 }
 
-/* vocab.json and merges.txt mean both of them; another .txt is a vocab.txt. */
+/* A file of any name: .model, .txt, or else a tokenizer.json. */
 static hp_status open_file(hp_tokenizer *t, const char *path, uint32_t vocab,
                            hp_error *err)
 {
     const char *slash = strrchr(path, '/');
     const char *name = slash ? slash + 1 : path;
     char *folder = NULL;
-    hp__json *config = NULL;
-    int bpe =
-        strcmp(name, "vocab.json") == 0 || strcmp(name, "merges.txt") == 0;
-    if (!bpe && !ends_with(name, ".txt"))
-        return open_json(t, path, vocab, err);
     hp_status st =
         hp__arena_copy(&folder, &t->arena, path, (size_t)(name - path), err);
-    if (!st)
-        st = open_config(&config, t, folder, err);
-    const hp__node *root = config ? hp__json_root(config) : NULL;
-    if (!st && bpe)
-        st = hp__tokenizer_read_bpe(t, folder, root, vocab, err);
-    else if (!st)
-        st = hp__tokenizer_read_wordpiece(t, path, root, vocab, err);
-    hp__json_free(config);
-    return st;
+    if (st)
+        return st;
+    if (strcmp(name, "vocab.json") == 0 || strcmp(name, "merges.txt") == 0)
+        return open_bpe(t, folder, name, vocab, err);
+    if (ends_with(name, ".txt"))
+        return open_wordpiece(t, folder, name, vocab, err);
+    if (ends_with(name, ".model"))
+        return open_spm(t, folder, name, vocab, err);
+    return open_json(t, path, vocab, err);
 }
 
 static hp_status open_path(hp_tokenizer *t, const char *path, uint32_t vocab,
@@ -181,6 +235,18 @@ hp_status hp__tokenizer_parse(hp_tokenizer **out, const char *json, size_t len,
     return st ? st
               : finish(out, t,
                        hp__tokenizer_read_json(t, json, len, vocab, err), err);
+}
+
+hp_status hp__tokenizer_parse_spm(hp_tokenizer **out, const char *bytes,
+                                  size_t len, uint32_t vocab, hp_error *err)
+{
+    hp_tokenizer *t = NULL;
+    *out = NULL;
+    hp_status st = make(&t, err);
+    return st ? st
+              : finish(out, t,
+                       hp__tokenizer_read_spm(t, bytes, len, NULL, vocab, err),
+                       err);
 }
 
 const hp_special *hp_tokenizer_special(const hp_tokenizer *t)

@@ -60,6 +60,15 @@ HP_CHECKED
 hp_status hp__tokenizer_read_wordpiece(hp_tokenizer *t, const char *path,
                                        const hp__node *config, uint32_t vocab,
                                        hp_error *err);
+/* From the bytes of a SentencePiece model. */
+HP_CHECKED
+hp_status hp__tokenizer_read_spm(hp_tokenizer *t, const char *bytes, size_t len,
+                                 const hp__node *config, uint32_t vocab,
+                                 hp_error *err);
+/* The same without a configuration, as a tokenizer of its own. */
+HP_CHECKED
+hp_status hp__tokenizer_parse_spm(hp_tokenizer **out, const char *bytes,
+                                  size_t len, uint32_t vocab, hp_error *err);
 
 /* model.vocab and model.merges, which are too large for a tree. */
 typedef struct hp__tokenizer_parts {
@@ -82,6 +91,10 @@ HP_CHECKED
 hp_status hp__tokenizer_index_added(hp_tokenizer *t,
                                     const hp__added_token *tokens, size_t n,
                                     hp_error *err);
+/* "content" and the flags; the text is borrowed. */
+HP_CHECKED
+hp_status hp__added_token_read(hp__added_token *out, const hp__node *node,
+                               hp_error *err);
 /* Ids around a text: `before` further out in front of those that are there,
  * `after` behind. */
 HP_CHECKED

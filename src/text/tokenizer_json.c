@@ -8,13 +8,11 @@
 
 /* ---- added tokens ---- */
 
-static hp_status read_added_token(hp__added_token *out, double *id,
-                                  const hp__node *node, hp_error *err)
+hp_status hp__added_token_read(hp__added_token *out, const hp__node *node,
+                               hp_error *err)
 {
     const char *text = NULL;
     hp_status st = hp__node_get_string(&text, node, "content", err);
-    if (!st)
-        st = hp__node_get_double(id, node, "id", err);
     if (!st)
         st = hp__node_find_bool(&out->single_word, node, "single_word", err);
     if (!st)
@@ -42,7 +40,9 @@ static hp_status read_added(hp_tokenizer *t, const hp__node *list, size_t n,
     for (; c && !st; c = hp__node_next(c)) {
         double id = -1;
         hp__added_token token = {0};
-        st = read_added_token(&token, &id, c, err);
+        st = hp__added_token_read(&token, c, err);
+        if (!st)
+            st = hp__node_get_double(&id, c, "id", err);
         if (!st)
             st = hp__vocab_claim(&t->vocab, &t->arena, token.text, token.len,
                                  id, err);

@@ -224,9 +224,10 @@ static void a_decoder_without_a_type_is_refused(void **state)
 
 int main(void)
 {
-    static char folders[][16] = {"gpt2",   "roberta",      "llama3",
-                                 "qwen2",  "bert-uncased", "bert-cased",
-                                 "llama2", "t5",           "t5-precompiled"};
+    static char folders[][16] = {
+        "gpt2",           "roberta",    "llama3",        "qwen2",
+        "bert-uncased",   "bert-cased", "llama2",        "t5",
+        "t5-precompiled", "spm-llama",  "spm-llama-new", "spm-t5"};
     static char paths[][48] = {GOLDEN "gpt2", GOLDEN "gpt2/vocab.json"};
     const struct CMUnitTest tests[] = {
         {"text is the library's: gpt2", text_is_that_of_the_library, NULL, NULL,
@@ -247,6 +248,12 @@ int main(void)
          folders[7]},
         {"text is the library's: t5-precompiled", text_is_that_of_the_library,
          NULL, NULL, folders[8]},
+        {"text is the library's: spm-llama", text_is_that_of_the_library, NULL,
+         NULL, folders[9]},
+        {"text is the library's: spm-llama-new", text_is_that_of_the_library,
+         NULL, NULL, folders[10]},
+        {"text is the library's: spm-t5", text_is_that_of_the_library, NULL,
+         NULL, folders[11]},
         {"byte-level text comes back: tokenizer.json",
          byte_level_text_comes_back, NULL, NULL, paths[0]},
         {"byte-level text comes back: vocab.json", byte_level_text_comes_back,

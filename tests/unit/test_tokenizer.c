@@ -140,6 +140,20 @@ static void t5_precompiled_is_exact(void **state)
     check_golden(GOLDEN "t5-precompiled", "");
 }
 
+static void sentencepiece_bpe_is_exact(void **state)
+{
+    (void)state;
+    check_golden(GOLDEN "spm-llama", "");
+    check_golden(GOLDEN "spm-llama", "tokenizer.model");
+    check_golden(GOLDEN "spm-llama-new", "");
+}
+
+static void sentencepiece_unigram_is_exact(void **state)
+{
+    (void)state;
+    check_golden(GOLDEN "spm-t5", "");
+}
+
 /* ---- pieces ---- */
 
 /* All texts of the golden cases, special tokens and odd spaces among them,
@@ -296,6 +310,8 @@ int main(void)
         cmocka_unit_test(llama2_is_exact),
         cmocka_unit_test(t5_is_exact),
         cmocka_unit_test(t5_precompiled_is_exact),
+        cmocka_unit_test(sentencepiece_bpe_is_exact),
+        cmocka_unit_test(sentencepiece_unigram_is_exact),
         cmocka_unit_test(ids_do_not_depend_on_where_the_text_is_cut),
         cmocka_unit_test(a_bound_of_ids_keeps_the_first_ones),
         cmocka_unit_test(byte_level_tokens_are_the_bytes_of_the_text),
