@@ -110,7 +110,10 @@ typedef struct hp_block {
     const char *id;   /* what ids of its heads begin with: "3", "dec.0.cross" */
     uint32_t layer;   /* of its stack */
     uint32_t first_head; /* number of its first head in the model */
-    uint32_t n_heads, n_kv_heads, head_dim;
+    uint32_t n_heads, n_kv_heads, head_dim; /* n_heads 0: only o.bias is left */
+    /* [n_heads] key and value head of every query head; NULL: each is shared by
+     * n_heads / n_kv_heads query heads, side by side. */
+    const uint32_t *kv_head;
     int causal;
     int decoder;     /* its queries are of the decoder's tokens; */
     int cross;       /* its keys and values of the encoder's output */
@@ -124,6 +127,12 @@ typedef struct hp_block {
                                        keys, before the positions; or none */
     hp_linear o; /* head h owns INPUTS h * head_dim .. of it */
 } hp_block;
+
+/* The key and value head, of the block, that query head `head` uses. */
+static inline uint32_t hp_block_kv_head(const hp_block *b, uint32_t head)
+{
+    return b->kv_head ? b->kv_head[head] : head / (b->n_heads / b->n_kv_heads);
+}
 
 /* The feed-forward part of a layer. */
 typedef struct hp_mlp {
@@ -218,6 +227,10 @@ const hp_model_info *hp_model_info_get(const hp_model *m);
 const hp_spec *hp_model_spec(const hp_model *m);
 size_t hp_model_n_heads(const hp_model *m);
 const hp_head *hp_model_heads(const hp_model *m); /* [n_heads] */
+/* [n_heads] 1: the head is silent, as the mask beside the weights says
+ * (headprune.masks.safetensors); NULL: there is no mask. Every forward pass
+ * applies it, whatever else is masked. */
+const unsigned char *hp_model_masked(const hp_model *m);
 size_t hp_model_n_blocks(const hp_model *m);
 const hp_block *hp_model_block(const hp_model *m, size_t i);
 /* NULL: the architecture is known. */

@@ -10,9 +10,14 @@
 extern "C" {
 #endif
 
-/* Form i of the table, "zero"; NULL past the end. `summary` is one line. */
+/* Form i of the table, "zero"; NULL past the end. `summary` is one line. The
+ * others are for messages: it "zero"s, or has "zeroed", so many bytes "of the
+ * output projections" (all NULL: it changes no weights), and what that means.
+ */
 typedef struct hp_emit {
     const char *name, *summary;
+    const char *does, *did, *what;
+    const char *outcome;
 } hp_emit;
 const hp_emit *hp_emit_at(size_t i);
 const hp_emit *hp_emit_find(const char *name); /* NULL: none of that name */
@@ -22,6 +27,11 @@ typedef struct hp_rewrite_options {
     const hp_emit *emit;
     int replace;          /* an existing output may be replaced */
     hp_progress progress; /* unit: bytes of the output */
+    /* Of the form "remove": */
+    int uniform;        /* as many heads in every block, by config.json alone */
+    int no_remote_code; /* nothing that needs code of ours to be loaded */
+    int dry_run; /* nothing is written: the rewrite only tells what it would be,
+                    and hp_rewrite_commit does nothing */
 } hp_rewrite_options;
 
 /* Bands of one tensor that were changed: zeroed or cut. Adjacent heads make
@@ -42,7 +52,8 @@ typedef struct hp_written {
 
 /*
  * Whether `o->out` can be written for this model, before any long work: the
- * same errors as hp_rewrite_begin, which checks again. A folder is replaced
+ * same errors as hp_rewrite_begin, which checks again. HP_UNSUPPORTED: the form
+ * does not exist for this model, with one that does. A folder is replaced
  * only when it is a model or output folder (config.json, headprune.json or a
  * .safetensors file in it) without folders inside, and is neither the working
  * folder nor one that the input is read from. An empty folder counts as new; a
@@ -74,9 +85,19 @@ hp_status hp_rewrite_begin(hp_rewrite **out, const hp_model *m,
                            hp_error *err);
 /* What was changed and written; borrowed until hp_rewrite_free. */
 size_t hp_rewrite_n_changes(const hp_rewrite *r);
+int hp_rewrite_cuts(const hp_rewrite *r); /* 1: the bands are left out */
 const hp_change *hp_rewrite_change(const hp_rewrite *r, size_t i);
 size_t hp_rewrite_n_written(const hp_rewrite *r);
 const hp_written *hp_rewrite_written(const hp_rewrite *r, size_t i);
+/* What reads the output, ends with NULL; what becomes of size and speed; and
+ * what must be known before it is used, or NULL: one line each. */
+const char *const *hp_rewrite_loads_in(const hp_rewrite *r);
+const char *hp_rewrite_size(const hp_rewrite *r);
+const char *hp_rewrite_speed(const hp_rewrite *r);
+const char *hp_rewrite_note(const hp_rewrite *r);
+/* Class of transformers that loads it with from_pretrained("DIR"ARGUMENTS);
+ * NULL: none does. */
+const char *hp_rewrite_loader(const hp_rewrite *r, const char **arguments);
 /* Adds a small file to the output folder (the report), under its final name
  * `name`; for X.safetensors it lies beside that file, for "-" it is
  * HP_INVALID. It is not among hp_rewrite_written. */

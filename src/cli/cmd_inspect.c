@@ -3,8 +3,10 @@
  * error, but the container is shown all the same.
  */
 #include "cli/inspect.h"
+#include "cli/output.h"
 #include "cli/print.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static uint64_t total_bytes(const hp_checkpoint *c)
@@ -90,6 +92,23 @@ static void detection_rows(const inspection *n)
         d->runs_as ? text : "no: its heads can be weighed and silenced");
 }
 
+/* Heads that the mask beside the weights silences. */
+static void mask_row(const inspection *n)
+{
+    size_t heads = hp_model_n_heads(n->model), silent = 0;
+    const unsigned char *masked = hp_model_masked(n->model);
+    char *list = NULL, *text = NULL;
+    if (!masked)
+        return;
+    for (size_t i = 0; i < heads; i++)
+        silent += masked[i];
+    if (!hp_heads_format(&list, masked, hp_model_heads(n->model), heads, NULL))
+        text = text_new("%zu of %zu heads are silent: %s", silent, heads, list);
+    row(n, "mask", text ? text : "out of memory");
+    free(list);
+    free(text);
+}
+
 static void model_rows(const inspection *n)
 {
     const hp_model *m = n->model;
@@ -121,6 +140,7 @@ static void model_rows(const inspection *n)
     row(n, "parameters", text);
     if (hp_model_n_heads(m))
         row(n, "one head", format_count(a, hp_model_head_parameters(m, 0)));
+    mask_row(n);
     if (hp_model_runs(m))
         row(n, "tied", hp_model_tied(m) ? hp_model_tied(m) : "nothing");
     else

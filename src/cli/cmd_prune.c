@@ -5,13 +5,12 @@ hp_status cmd_prune(cli *c, hp_error *err)
 {
     work w = {0};
     output out = {0};
-    int dry_run = options_has(&c->opt, OPT_DRY_RUN);
     hp_status st;
     if ((st = work_check_policy(c, err)) ||
         (st = work_open_model(&w, c, c->args[0], err)) ||
         (st = output_prepare(&out, &w, c, err)) ||
         (st = work_score(&w, c, err)) || (st = work_make_plan(&w, c, err)) ||
-        (!dry_run && (st = output_write(&out, &w, c, err))))
+        (st = output_write(&out, &w, c, err)))
         goto done;
     st = output_tell(&out, &w, c, err);
 done:

@@ -2,6 +2,7 @@
 #include "cli/inspect.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 
 /* Ends of line and indents vanish in the ndjson form. */
 static void line(const inspection *n, const char *indent)
@@ -19,6 +20,19 @@ static void text_member(const char *name, const char *text)
         print_json_text(stdout, text);
     else
         fputs("null", stdout);
+}
+
+/* "masked": the list of heads that the mask beside the weights silences. */
+static void print_masked(const hp_model *m)
+{
+    char *list = NULL;
+    const unsigned char *masked = hp_model_masked(m);
+    if (masked && hp_heads_format(&list, masked, hp_model_heads(m),
+                                  hp_model_n_heads(m), NULL))
+        list = NULL;
+    fputs(", ", stdout);
+    text_member("masked", list);
+    free(list);
 }
 
 static void print_model(const inspection *n)
@@ -40,6 +54,7 @@ static void print_model(const inspection *n)
            spec->width, spec->vocab, spec->max_positions, spec->n_heads,
            spec->n_kv_heads, hp_model_heads_parameters(m),
            hp_model_n_heads(m) ? hp_model_head_parameters(m, 0) : 0);
+    print_masked(m);
 }
 
 static void print_blocks_json(const inspection *n)

@@ -199,6 +199,13 @@ const option_row option_rows[] = {
                      "write every figure to a file of its own in this folder"),
     [OPT_EMIT] = TEXT("emit", 0, "FORM", TAKES_WRITERS,
                       "form of the output (default zero)"),
+    [OPT_UNIFORM] = FLAG("uniform", 0, TAKES_WRITERS,
+                         "with --emit remove: as many heads from every block, "
+                         "so that stock classes load the result"),
+    [OPT_NO_REMOTE_CODE] =
+        FLAG("no-remote-code", 0, TAKES_WRITERS,
+             "with --emit remove: write pruned_heads alone, which transformers "
+             "4 reads, and no modeling file"),
     [OPT_REPORT] = TEXT("report", 0, "FILE", TAKES_WRITERS,
                         "where the JSON report goes (default: headprune.json "
                         "in the output folder)"),

@@ -110,6 +110,8 @@ typedef enum option_id {
     OPT_SVG,
     OPT_RESUME,
     OPT_EMIT,
+    OPT_UNIFORM,
+    OPT_NO_REMOTE_CODE,
     OPT_REPORT,
     OPT_FORCE,
     OPT_DRY_RUN,

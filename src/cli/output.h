@@ -15,7 +15,8 @@ typedef struct output {
  * cannot be written later is said now. `plan` may be NULL (METHOD). */
 HP_CHECKED
 hp_status output_prepare(output *o, const work *w, const cli *c, hp_error *err);
-/* Writes checkpoint and report; they appear whole or not at all. */
+/* Writes checkpoint and report; they appear whole or not at all. With --dry-run
+ * it is only worked out what they would be. */
 HP_CHECKED
 hp_status output_write(output *o, const work *w, cli *c, hp_error *err);
 /* Says what was done, or with --dry-run would be done. */

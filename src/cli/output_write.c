@@ -88,8 +88,11 @@ hp_status output_prepare(output *o, const work *w, const cli *c, hp_error *err)
         return hp_fail(err, HP_NOMEM, "no memory for a name");
     o->options.out = o->path;
     o->options.replace = options_has(&c->opt, OPT_FORCE);
+    o->options.uniform = options_has(&c->opt, OPT_UNIFORM);
+    o->options.no_remote_code = options_has(&c->opt, OPT_NO_REMOTE_CODE);
+    o->options.dry_run = options_has(&c->opt, OPT_DRY_RUN);
     if (to_stdout(o) && isatty(STDOUT_FILENO) && !o->options.replace &&
-        !options_has(&c->opt, OPT_DRY_RUN))
+        !o->options.dry_run)
         return hp_fail_hint(err,
                             hp_fail(err, HP_INVALID,
                                     "a checkpoint is not written to a "
@@ -149,7 +152,7 @@ static hp_status write_all(output *o, const work *w, cli *c, hp_error *err)
     hp_status st =
         hp_rewrite_begin(&o->rewrite, w->model, w->plan, &o->options, err);
     progress_end(&bar);
-    if (st || (st = make_report(o, w, c, err)))
+    if (st || o->options.dry_run || (st = make_report(o, w, c, err)))
         goto done;
     if (report && !inside)
         st = save_begin(&save, report, o->report, strlen(o->report), err);
@@ -175,7 +178,7 @@ hp_status output_write(output *o, const work *w, cli *c, hp_error *err)
     signals_hold();
     hp_status st = write_all(o, w, c, err);
     signals_release();
-    if (!st)
+    if (!st && !o->options.dry_run)
         console_phase(&c->con, "written");
     return st;
 }

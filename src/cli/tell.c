@@ -72,18 +72,23 @@ static void tell_calibration(FILE *out, const work *w)
                 source, info->tokens, info->sequences, info->length);
 }
 
-static uint64_t bytes_to_zero(const work *w, const unsigned char *mask)
+static uint64_t changed_bytes(const output *o)
 {
     uint64_t bytes = 0;
-    for (size_t i = 0; i < hp_model_n_heads(w->model); i++) {
-        hp_slice slices[HP_MAX_SLICES];
-        size_t n = mask[i] ? hp_model_slices(w->model, i, slices) : 0;
-        for (size_t j = 0; j < n; j++) {
-            const hp_tensor *t = slices[j].tensor;
-            if (slices[j].role == HP_ROLE_O && t->dims[slices[j].axis])
-                bytes += t->size / t->dims[slices[j].axis] * slices[j].count;
-        }
-    }
+    for (size_t i = 0; i < hp_rewrite_n_changes(o->rewrite); i++)
+        bytes += hp_rewrite_change(o->rewrite, i)->bytes;
+    return bytes;
+}
+
+/* Bytes of a shard as it will be, less what its header loses. */
+static uint64_t shard_bytes(const output *o, const hp_checkpoint *c, size_t i)
+{
+    uint64_t bytes = hp_checkpoint_shard(c, i)->size;
+    if (!hp_rewrite_cuts(o->rewrite))
+        return bytes;
+    for (size_t k = 0; k < hp_rewrite_n_changes(o->rewrite); k++)
+        if (hp_rewrite_change(o->rewrite, k)->tensor->shard == i)
+            bytes -= hp_rewrite_change(o->rewrite, k)->bytes;
     return bytes;
 }
 
@@ -104,13 +109,34 @@ static void tell_count(FILE *out, const work *w)
     }
 }
 
-static void tell_dry_run(FILE *out, const output *o, const work *w,
-                         const unsigned char *mask)
+/* What reads the output, where it is not what reads the input. */
+static void tell_loads(FILE *out, const output *o)
+{
+    const char *const *in = hp_rewrite_loads_in(o->rewrite);
+    const char *note = hp_rewrite_note(o->rewrite);
+    for (size_t i = 0; in[i]; i++)
+        fprintf(out, "%s %s\n", i ? "         " : "loads in:", in[i]);
+    if (note)
+        fprintf(out, "note: %s\n", note);
+}
+
+/* In place of the input: then nothing is said of loading. */
+static int loads_like_input(const output *o)
+{
+    return o->options.emit->does && !hp_rewrite_cuts(o->rewrite);
+}
+
+static void tell_dry_run(FILE *out, const output *o, const work *w)
 {
     char size[32];
+    const hp_emit *emit = o->options.emit;
     tell_count(out, w);
-    fprintf(out, "\nwould zero %s of the output projections\n",
-            format_bytes(size, bytes_to_zero(w, mask)));
+    fputc('\n', out);
+    if (emit->does)
+        fprintf(out, "would %s %s %s\n", emit->does,
+                format_bytes(size, changed_bytes(o)), emit->what);
+    if (!loads_like_input(o))
+        tell_loads(out, o);
     if (!strcmp(o->path, "-")) {
         fputs("would write one stream to standard output\n", out);
         return;
@@ -120,7 +146,7 @@ static void tell_dry_run(FILE *out, const output *o, const work *w,
         const hp_shard *s = hp_checkpoint_shard(w->checkpoint, i);
         fprintf(out, " %s (%s)",
                 strcmp(s->name, "-") != 0 ? s->name : "model.safetensors",
-                format_bytes(size, s->size));
+                format_bytes(size, shard_bytes(o, w->checkpoint, i)));
     }
     if (hp_checkpoint_index_name(w->checkpoint))
         fprintf(out, " %s", hp_checkpoint_index_name(w->checkpoint));
@@ -130,44 +156,54 @@ static void tell_dry_run(FILE *out, const output *o, const work *w,
           out);
 }
 
+static void tell_next(FILE *out, const output *o, const work *w, const cli *c,
+                      int folder)
+{
+    const char *arguments, *loader = hp_rewrite_loader(o->rewrite, &arguments);
+    if (!folder) {
+        fputs("next: use it in place of the original; headprune eval says "
+              "what it cost\n",
+              out);
+        return;
+    }
+    if (!hp_model_runs(w->model)) {
+        fprintf(out,
+                "next: see what it cost where the model runs; "
+                "%s.from_pretrained(\"%s\"%s) loads it\n",
+                loader ? loader : "AutoModel", o->path, arguments);
+        return;
+    }
+    fprintf(out,
+            "next: headprune eval %s --against %s --data FILE says what "
+            "it cost",
+            o->path, c->args[0]);
+    if (loader)
+        fprintf(out, ";\n%s.from_pretrained(\"%s\"%s) loads it", loader,
+                o->path, arguments);
+    fputc('\n', out);
+}
+
 static void tell_done(FILE *out, const output *o, const work *w, const cli *c)
 {
-    int folder =
-        strcmp(o->path, "-") != 0 && !text_ends_with(o->path, ".safetensors");
+    const hp_emit *emit = o->options.emit;
     int stream = !strcmp(o->path, "-");
+    int folder = !stream && !text_ends_with(o->path, ".safetensors");
     char size[32];
-    uint64_t bytes = 0;
-    for (size_t i = 0; i < hp_rewrite_n_changes(o->rewrite); i++)
-        bytes += hp_rewrite_change(o->rewrite, i)->bytes;
     tell_count(out, w);
     fprintf(out, " -> %s%s\n", stream ? "standard output" : o->path,
             folder && !text_ends_with(o->path, "/") ? "/" : "");
-    fprintf(out,
-            "zeroed: %s of the output projections; every other byte is as it "
-            "was.\nZeroing silences heads, it removes nothing: size and speed "
-            "stay the same.\n",
-            format_bytes(size, bytes));
+    if (emit->does)
+        fprintf(out, "%s: %s %s; ", emit->did,
+                format_bytes(size, changed_bytes(o)), emit->what);
+    fprintf(out, "%s\n", emit->outcome);
+    if (!loads_like_input(o))
+        tell_loads(out, o);
     if (c->opt.value[OPT_REPORT].text)
         fprintf(out, "report: %s\n", c->opt.value[OPT_REPORT].text);
     else if (folder)
         fprintf(out, "report: %s%sheadprune.json\n", o->path,
                 text_ends_with(o->path, "/") ? "" : "/");
-    const char *class_name = hp_model_info_get(w->model)->architecture;
-    if (!folder)
-        fputs("next: use it in place of the original; headprune eval says "
-              "what it cost\n",
-              out);
-    else if (!hp_model_runs(w->model))
-        fprintf(out,
-                "next: see what it cost where the model runs; "
-                "%s.from_pretrained(\"%s\") loads it\n",
-                class_name[0] ? class_name : "AutoModel", o->path);
-    else
-        fprintf(out,
-                "next: headprune eval %s --against %s --data FILE says what "
-                "it cost;\n%s.from_pretrained(\"%s\") loads it\n",
-                o->path, c->args[0], class_name[0] ? class_name : "AutoModel",
-                o->path);
+    tell_next(out, o, w, c, folder);
 }
 
 /* On a terminal: all scores, what goes crossed out. */
@@ -192,10 +228,10 @@ static hp_status tell_human(FILE *out, const output *o, const work *w,
         tell_heatmap(out, w, c, mask);
         print_blocks(out, hp_model_heads(w->model), hp_model_n_heads(w->model),
                      mask);
-        if (o->rewrite)
-            tell_done(out, o, w, c);
+        if (o->options.dry_run)
+            tell_dry_run(out, o, w);
         else
-            tell_dry_run(out, o, w, mask);
+            tell_done(out, o, w, c);
     }
     free(mask);
     return st;

@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 
 #define INDEX_NAME "model.safetensors.index.json"
+/* Lies beside weights and is none. */
+#define MASK_NAME "headprune.masks.safetensors"
 
 hp_status hp__join(const char **out, hp__arena *a, const char *folder,
                    const char *name, hp_error *err)
@@ -45,7 +47,8 @@ static hp_status list_name(listing *l, hp__arena *a, const char *name,
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (ends_in(name, others[i]))
             l->other_weights = 1;
-    if (name[0] == '.' || !ends_in(name, ".safetensors"))
+    if (name[0] == '.' || !ends_in(name, ".safetensors") ||
+        strcmp(name, MASK_NAME) == 0)
         return HP_OK;
     if (l->n++ < 4)
         hp__buffer_printf(&l->names, "%s'%s'", l->n > 1 ? ", " : "",

@@ -29,6 +29,11 @@ const hp_head *hp_model_heads(const hp_model *m)
     return m->heads;
 }
 
+const unsigned char *hp_model_masked(const hp_model *m)
+{
+    return m->masked;
+}
+
 size_t hp_model_n_blocks(const hp_model *m)
 {
     return m->n_blocks;

@@ -3,6 +3,7 @@
 
 #include "io/json.h"
 #include "model/bind.h"
+#include "model/removal.h"
 
 /*
  * The row an architecture adds to the table in arch.c. All that headprune
@@ -21,6 +22,8 @@ typedef struct hp__arch {
     /* Finds the tensors and fills in embedding, layers, blocks and output; the
      * binder holds the status. */
     void (*bind)(hp__binder *b, const hp__node *config);
+    /* How heads can be removed; NULL: nothing would load the result. */
+    const hp__removal *removal;
 } hp__arch;
 
 const hp__arch *hp__arch_at(size_t i); /* NULL past the end */

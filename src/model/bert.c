@@ -118,9 +118,23 @@ static void bind(hp__binder *b, const hp__node *config)
 const char *const hp__bert_buffers[] = {"embeddings.position_ids",
                                         "embeddings.token_type_ids", NULL};
 
+static const hp__auto_class classes[] = {
+    {"AutoModel", "BertModel"},
+    {"AutoModelForMaskedLM", "BertForMaskedLM"},
+    {"AutoModelForPreTraining", "BertForPreTraining"},
+    {"AutoModelForNextSentencePrediction", "BertForNextSentencePrediction"},
+    {"AutoModelForSequenceClassification", "BertForSequenceClassification"},
+    {"AutoModelForTokenClassification", "BertForTokenClassification"},
+    {"AutoModelForMultipleChoice", "BertForMultipleChoice"},
+    {"AutoModelForQuestionAnswering", "BertForQuestionAnswering"},
+    {NULL, NULL}};
+
+static const hp__removal removal = {.pruned_heads = 1, .classes = classes};
+
 const hp__arch hp__arch_bert = {.model_type = "bert",
                                 .prefix = "bert.",
                                 .telltale = HP__BERT_TELLTALE,
                                 .buffers = hp__bert_buffers,
                                 .spec = hp__bert_spec,
-                                .bind = bind};
+                                .bind = bind,
+                                .removal = &removal};

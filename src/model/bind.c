@@ -103,8 +103,8 @@ static void check_shape(hp__binder *b, const hp_tensor *t, uint64_t rows,
                 t->name, is, expected);
     if (b->layer_pruned)
         st = hp_fail_hint(b->err, st,
-                          "config.json says in pruned_heads that %u of the %u "
-                          "heads of this layer are gone",
+                          "config.json says that %u of the %u heads of this "
+                          "layer are gone",
                           (unsigned)b->layer_pruned,
                           (unsigned)b->m->spec.n_heads);
     fail_tensors(b, st);
@@ -175,19 +175,30 @@ hp_norm_weights hp__bind_rms(hp__binder *b, const char *name, uint64_t width)
     return (hp_norm_weights){.weight = hp__bind_tensor(b, weight, width, 0)};
 }
 
+/* A tensor that a block without heads has no use for. */
+static void refuse_left(hp__binder *b, const char *name)
+{
+    const hp_tensor *t = hp__bind_find(b, name);
+    if (t)
+        fail_tensors(b, hp_fail(b->err, HP_FORMAT,
+                                "tensor '%s': config.json says that no head of "
+                                "this layer is left",
+                                t->name));
+}
+
 hp_linear hp__bind_matrix(hp__binder *b, const char *name, hp__layout layout,
                           uint64_t n_in, uint64_t n_out)
 {
     char weight[128];
-    (void)snprintf(weight, sizeof weight, "%s.weight", name);
     int turned = layout == HP__IN_OUT;
-    return (hp_linear){
-        .weight = hp__bind_tensor(b, weight, turned ? n_in : n_out,
-                                  turned ? n_out : n_in),
-        .out_axis = turned ? 1 : 0,
-        .count = n_out,
-        .n_in = n_in,
-    };
+    hp_linear l = {.out_axis = turned ? 1 : 0, .count = n_out, .n_in = n_in};
+    (void)snprintf(weight, sizeof weight, "%s.weight", name);
+    if (!n_in || !n_out)
+        refuse_left(b, weight);
+    else
+        l.weight = hp__bind_tensor(b, weight, turned ? n_in : n_out,
+                                   turned ? n_out : n_in);
+    return l;
 }
 
 hp_linear hp__bind_linear(hp__binder *b, const char *name, hp__layout layout,
@@ -196,7 +207,10 @@ hp_linear hp__bind_linear(hp__binder *b, const char *name, hp__layout layout,
     char bias[128];
     (void)snprintf(bias, sizeof bias, "%s.bias", name);
     hp_linear l = hp__bind_matrix(b, name, layout, n_in, n_out);
-    l.bias = hp__bind_tensor(b, bias, n_out, 0);
+    if (n_out)
+        l.bias = hp__bind_tensor(b, bias, n_out, 0);
+    else
+        refuse_left(b, bias);
     return l;
 }
 
@@ -209,15 +223,58 @@ hp_linear hp__linear_part(hp_linear whole, uint64_t first, uint64_t count,
     return whole;
 }
 
-/* How many heads of `layer` config.json says are gone. */
-static uint32_t count_pruned(hp__binder *b, uint32_t layer)
+/* Numbers of the heads of a block that are left, as the original counts. */
+typedef struct left {
+    const uint32_t (*gone)[2]; /* [n] of layer, head */
+    size_t n, at;
+    uint32_t next;
+} left;
+
+static uint32_t next_left(left *l)
+{
+    while (l->at < l->n && l->gone[l->at][1] == l->next) {
+        l->at++;
+        l->next++;
+    }
+    return l->next++;
+}
+
+/* The heads of `layer` that config.json says are gone. */
+static left take_gone(hp__binder *b, uint32_t layer)
 {
     size_t i = b->at_pruned;
     while (i < b->pruned.n && b->pruned.heads[i][0] == layer)
         i++;
-    uint32_t n = (uint32_t)(i - b->at_pruned);
+    left l = {.n = i - b->at_pruned};
+    if (l.n)
+        l.gone = b->pruned.heads + b->at_pruned;
+    b->layer_pruned = (uint32_t)l.n;
     b->at_pruned = i;
-    return n;
+    return l;
+}
+
+/*
+ * Key and value heads stay as long as one of their query heads does. Where
+ * equally many are left of each, the block is like any other with fewer heads.
+ */
+static hp_status share_kv(hp_block *block, hp__arena *a, const hp_spec *s,
+                          left l, hp_error *err)
+{
+    uint32_t group = s->n_heads / s->n_kv_heads, last = 0, *kv = NULL;
+    hp_status st = hp__arena_alloc(&kv, a, block->n_heads, sizeof *kv, err);
+    block->n_kv_heads = 0;
+    for (uint32_t i = 0; i < block->n_heads && !st; i++) {
+        uint32_t number = next_left(&l) / group;
+        if (!i || number != last)
+            block->n_kv_heads++;
+        last = number;
+        kv[i] = block->n_kv_heads - 1;
+    }
+    for (uint32_t i = 0; i < block->n_heads && !st; i++)
+        if (block->n_heads % block->n_kv_heads ||
+            kv[i] != i / (block->n_heads / block->n_kv_heads))
+            block->kv_head = kv;
+    return st;
 }
 
 hp_block *hp__bind_block(hp__binder *b, uint32_t layer, const char *name)
@@ -225,26 +282,19 @@ hp_block *hp__bind_block(hp__binder *b, uint32_t layer, const char *name)
     hp_model *m = b->m;
     const hp_spec *s = &m->spec;
     hp_block *block = &m->blocks[m->n_blocks];
-    b->layer_pruned = count_pruned(b, layer);
-    uint32_t n_heads = s->n_heads - b->layer_pruned;
-    int grouped = s->n_kv_heads != s->n_heads;
+    left l = take_gone(b, layer);
     *block = (hp_block){.layer = layer,
                         .first_head = (uint32_t)m->n_heads,
-                        .n_heads = n_heads,
-                        .n_kv_heads = grouped ? s->n_kv_heads : n_heads,
+                        .n_heads = s->n_heads - b->layer_pruned,
                         .head_dim = s->head_dim,
                         .causal = s->causal,
                         .scale = (float)(1 / sqrt((double)s->head_dim))};
     if (b->status)
         return block;
-    if (block->n_heads == 0) {
-        b->status =
-            hp_fail(b->err, HP_UNSUPPORTED,
-                    "pruned_heads: layer %u has no head left", (unsigned)layer);
-        return block;
-    }
-    b->status = hp__arena_strdup(&block->name, &m->arena,
-                                 name_of(b, b->prefix, name).text, b->err);
+    b->status = share_kv(block, &m->arena, s, l, b->err);
+    if (!b->status)
+        b->status = hp__arena_strdup(&block->name, &m->arena,
+                                     name_of(b, b->prefix, name).text, b->err);
     if (!b->status)
         b->status = hp__arena_printf(&block->id, &m->arena, b->err, "%u",
                                      (unsigned)layer);

@@ -48,7 +48,8 @@ const hp_tensor *hp__bind_tensor(hp__binder *b, const char *name, uint64_t rows,
 hp_norm_weights hp__bind_norm(hp__binder *b, const char *name, uint64_t width);
 /* NAME.weight alone: a norm by the root of the mean square has no bias. */
 hp_norm_weights hp__bind_rms(hp__binder *b, const char *name, uint64_t width);
-/* NAME.weight and NAME.bias. */
+/* NAME.weight and NAME.bias. Of a block without heads: without inputs the bias
+ * alone, without outputs nothing, and neither may be in the file. */
 hp_linear hp__bind_linear(hp__binder *b, const char *name, hp__layout layout,
                           uint64_t n_in, uint64_t n_out);
 /* NAME.weight alone: a map without a bias. */

@@ -78,7 +78,8 @@ typedef struct hp__pruned {
     size_t n;
 } hp__pruned;
 
-/* HP_FORMAT: `pruned_heads` is not an object of lists of heads in range. */
+/* Of `pruned_heads` and `headprune_heads_kept`. HP_FORMAT: they are not lists
+ * of heads in range, or do not say the same. */
 HP_CHECKED
 hp_status hp__config_pruned(hp__pruned *out, hp__arena *a,
                             const hp__node *config, const hp_spec *spec,

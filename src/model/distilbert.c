@@ -76,6 +76,18 @@ static void bind(hp__binder *b, const hp__node *config)
     hp__bind_masked_head(b, &head, config);
 }
 
+static const hp__auto_class classes[] = {
+    {"AutoModel", "DistilBertModel"},
+    {"AutoModelForMaskedLM", "DistilBertForMaskedLM"},
+    {"AutoModelForSequenceClassification",
+     "DistilBertForSequenceClassification"},
+    {"AutoModelForTokenClassification", "DistilBertForTokenClassification"},
+    {"AutoModelForMultipleChoice", "DistilBertForMultipleChoice"},
+    {"AutoModelForQuestionAnswering", "DistilBertForQuestionAnswering"},
+    {NULL, NULL}};
+
+static const hp__removal removal = {.pruned_heads = 1, .classes = classes};
+
 static const char *const buffers[] = {"embeddings.position_ids", NULL};
 
 const hp__arch hp__arch_distilbert = {.model_type = "distilbert",
@@ -85,4 +97,5 @@ const hp__arch hp__arch_distilbert = {.model_type = "distilbert",
                                           "weight",
                                       .buffers = buffers,
                                       .spec = read_spec,
-                                      .bind = bind};
+                                      .bind = bind,
+                                      .removal = &removal};

@@ -98,9 +98,20 @@ static void bind(hp__binder *b, const hp__node *config)
 
 static const char *const buffers[] = {".attn.bias", ".attn.masked_bias", NULL};
 
+static const hp__auto_class classes[] = {
+    {"AutoModel", "GPT2Model"},
+    {"AutoModelForCausalLM", "GPT2LMHeadModel"},
+    {"AutoModelForSequenceClassification", "GPT2ForSequenceClassification"},
+    {"AutoModelForTokenClassification", "GPT2ForTokenClassification"},
+    {"AutoModelForQuestionAnswering", "GPT2ForQuestionAnswering"},
+    {NULL, NULL}};
+
+static const hp__removal removal = {.pruned_heads = 1, .classes = classes};
+
 const hp__arch hp__arch_gpt2 = {.model_type = "gpt2",
                                 .prefix = "transformer.",
                                 .telltale = "h.0.attn.c_attn.weight",
                                 .buffers = buffers,
                                 .spec = read_spec,
-                                .bind = bind};
+                                .bind = bind,
+                                .removal = &removal};

@@ -3,6 +3,7 @@
 
 #include "base/arena.h"
 #include "headprune/model.h"
+#include "model/removal.h"
 
 /*
  * The inside of hp_model: what the forward pass walks over. An architecture
@@ -41,8 +42,9 @@ struct hp_model {
     hp_detection *detection; /* NULL: the architecture is known */
     hp_spec spec;
     hp__embedding embedding;
-    hp__layer *layers; /* [spec.n_layers] */
-    hp_block *blocks;  /* [n_blocks] */
+    const hp__removal *removal; /* NULL: heads cannot be removed */
+    hp__layer *layers;          /* [spec.n_layers] */
+    hp_block *blocks;           /* [n_blocks] */
     size_t n_blocks;
     hp_norm_weights encoder_norm; /* of an encoder's output that a decoder
                                      reads; weight NULL: none */
@@ -50,6 +52,7 @@ struct hp_model {
     hp__output_head output;
     hp_head *heads; /* [n_heads] */
     size_t n_heads;
+    unsigned char *masked; /* [n_heads] or NULL: by the mask beside the file */
     const char **notes;
     size_t n_notes;
     size_t n_unused; /* tensors that are no part of the model */

@@ -191,7 +191,7 @@ static void bind_attention(hp__binder *b, hp_block *block, const details *d)
         hp_linear all = bind_map(b, names[i], s->width, n_out, d->qkv_bias);
         *maps[i] = hp__linear_part(all, 0, n_out, dim);
     }
-    if (d->qk_norm) {
+    if (d->qk_norm && block->n_heads) {
         block->q_norm = hp__bind_rms(b, "self_attn.q_norm", dim);
         block->k_norm = hp__bind_rms(b, "self_attn.k_norm", dim);
     }
@@ -217,24 +217,11 @@ static void bind_layer(hp__binder *b, uint32_t i, details *d)
         bind_map(b, "mlp.down_proj", s->ffn_width, s->width, d->mlp_bias);
 }
 
-/* A group that has lost some of its heads cannot be told from config.json. */
-static hp_status check_pruned(const hp__binder *b)
-{
-    const hp_spec *s = &b->m->spec;
-    if (!b->pruned.n || s->n_heads == s->n_kv_heads)
-        return HP_OK;
-    return hp_fail(b->err, HP_UNSUPPORTED,
-                   "key 'pruned_heads': heads that share keys and values "
-                   "cannot be gone");
-}
-
 static void bind(hp__binder *b, const hp__node *config, const kind *k)
 {
     const hp_spec *s = &b->m->spec;
     details d = {.qk_norm = k->qk_norm};
-    b->status = check_pruned(b);
-    if (!b->status)
-        b->status = read_biases(&d, k, config, b->err);
+    b->status = read_biases(&d, k, config, b->err);
     if (!b->status)
         b->status = read_windows(&d, k, s->n_layers, config, b->err);
     hp__bind_scope(b, "%s", "");
@@ -277,6 +264,37 @@ static void bind_qwen3(hp__binder *b, const hp__node *config)
 
 static const char *const buffers[] = {"rotary_emb.inv_freq", NULL};
 
+#define CLASSES(name)                                                          \
+    {                                                                          \
+        {"AutoModel", #name "Model"},                                          \
+            {"AutoModelForCausalLM", #name "ForCausalLM"},                     \
+            {"AutoModelForSequenceClassification",                             \
+             #name "ForSequenceClassification"},                               \
+            {"AutoModelForTokenClassification",                                \
+             #name "ForTokenClassification"},                                  \
+            {"AutoModelForQuestionAnswering", #name "ForQuestionAnswering"},   \
+        {                                                                      \
+            NULL, NULL                                                         \
+        }                                                                      \
+    }
+
+static const hp__auto_class classes_llama[] = CLASSES(Llama);
+static const hp__auto_class classes_mistral[] = CLASSES(Mistral);
+static const hp__auto_class classes_qwen2[] = CLASSES(Qwen2);
+static const hp__auto_class classes_qwen3[] = CLASSES(Qwen3);
+
+#define REMOVAL(type, divides)                                                 \
+    static const hp__removal removal_##type = {                                \
+        .classes = classes_##type,                                             \
+        .heads_key = "num_attention_heads",                                    \
+        .kv_heads_key = "num_key_value_heads",                                 \
+        .head_dim_key = "head_dim",                                            \
+        .width_of_heads = divides}
+REMOVAL(llama, 1);
+REMOVAL(mistral, 0);
+REMOVAL(qwen2, 0);
+REMOVAL(qwen3, 0);
+
 #define ROW(type, tensor)                                                      \
     const hp__arch hp__arch_##type = {.model_type = #type,                     \
                                       .prefix = "model.",                      \
@@ -284,7 +302,8 @@ static const char *const buffers[] = {"rotary_emb.inv_freq", NULL};
                                           "layers.0.self_attn." tensor,        \
                                       .buffers = buffers,                      \
                                       .spec = read_spec,                       \
-                                      .bind = bind_##type}
+                                      .bind = bind_##type,                     \
+                                      .removal = &removal_##type}
 
 ROW(llama, "q_proj.weight");
 ROW(mistral, "q_proj.weight");

@@ -3,6 +3,7 @@
 #include "headprune/model.h"
 #include "model/arch.h"
 #include "model/detect.h"
+#include "model/mask.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,10 +48,11 @@ static hp_status name_heads(hp_model *m, const hp__pruned *gone, hp_error *err)
 {
     hp_status st = hp__arena_alloc(&m->heads, &m->arena, m->n_heads,
                                    sizeof *m->heads, err);
+    uint32_t shared = m->spec.n_heads / m->spec.n_kv_heads;
     size_t at = 0;
     for (size_t i = 0; i < m->n_blocks && !st; i++) {
         const hp_block *b = &m->blocks[i];
-        uint32_t number = 0, shared = b->n_heads / b->n_kv_heads;
+        uint32_t number = 0;
         for (uint32_t j = 0; j < b->n_heads && !st; j++, number++) {
             while (at < gone->n && gone->heads[at][0] == b->layer &&
                    gone->heads[at][1] == number) {
@@ -62,7 +64,7 @@ static hp_status name_heads(hp_model *m, const hp__pruned *gone, hp_error *err)
                            .block = (uint32_t)i,
                            .layer = b->layer,
                            .head = number,
-                           .group = shared > 1 ? j / shared : number};
+                           .group = shared > 1 ? number / shared : number};
             st = hp__arena_printf(&h->id, &m->arena, err, "%s:%u", b->id,
                                   (unsigned)number);
         }
@@ -290,6 +292,9 @@ static hp_status read_model(hp_model *m, const hp__node *config,
     if (!st)
         st = a ? read_known(m, a, type, config, o, err)
                : read_unknown(m, type, config, o, err);
+    m->removal = st || !a ? NULL : a->removal;
+    if (!st)
+        st = hp__model_read_mask(m, err);
     m->n_special = hp__config_special(m->special, &m->mask, config);
     return st;
 }

@@ -39,12 +39,33 @@ static void bind(hp__binder *b, const hp__node *config)
     hp__bind_masked_head(b, &head, config);
 }
 
-#define ROW(type)                                                              \
+#define CLASSES(name)                                                          \
+    {                                                                          \
+        {"AutoModel", #name "Model"},                                          \
+            {"AutoModelForMaskedLM", #name "ForMaskedLM"},                     \
+            {"AutoModelForSequenceClassification",                             \
+             #name "ForSequenceClassification"},                               \
+            {"AutoModelForTokenClassification",                                \
+             #name "ForTokenClassification"},                                  \
+            {"AutoModelForMultipleChoice", #name "ForMultipleChoice"},         \
+            {"AutoModelForQuestionAnswering", #name "ForQuestionAnswering"},   \
+        {                                                                      \
+            NULL, NULL                                                         \
+        }                                                                      \
+    }
+static const hp__auto_class classes[] = CLASSES(Roberta);
+static const hp__auto_class classes_xlm[] = CLASSES(XLMRoberta);
+
+static const hp__removal removal = {.pruned_heads = 1, .classes = classes};
+static const hp__removal removal_xlm = {.pruned_heads = 1,
+                                        .classes = classes_xlm};
+
+#define ROW(type, how)                                                         \
     {                                                                          \
         .model_type = (type), .prefix = "roberta.",                            \
         .telltale = HP__BERT_TELLTALE, .buffers = hp__bert_buffers,            \
-        .spec = read_spec, .bind = bind                                        \
+        .spec = read_spec, .bind = bind, .removal = (how)                      \
     }
-const hp__arch hp__arch_roberta = ROW("roberta");
-const hp__arch hp__arch_xlm_roberta = ROW("xlm-roberta");
-const hp__arch hp__arch_camembert = ROW("camembert");
+const hp__arch hp__arch_roberta = ROW("roberta", &removal);
+const hp__arch hp__arch_xlm_roberta = ROW("xlm-roberta", &removal_xlm);
+const hp__arch hp__arch_camembert = ROW("camembert", NULL);

@@ -23,18 +23,25 @@ static size_t add_outputs(hp_slice *out, const hp_linear *l, hp_role role,
     return n;
 }
 
+/* Query heads that use a key and value head. */
+static uint32_t users_of(const hp_block *b, uint32_t kv)
+{
+    uint32_t n = 0;
+    for (uint32_t h = 0; h < b->n_heads; h++)
+        n += hp_block_kv_head(b, h) == kv;
+    return n;
+}
+
 size_t hp_model_slices(const hp_model *m, size_t head,
                        hp_slice out[HP_MAX_SLICES])
 {
     const hp_block *b = &m->blocks[m->heads[head].block];
-    uint64_t own = head - b->first_head;
-    uint64_t group = b->n_heads / b->n_kv_heads;
-    int shared = group > 1;
+    uint32_t own = (uint32_t)(head - b->first_head);
+    uint32_t kv = hp_block_kv_head(b, own);
+    int shared = users_of(b, kv) > 1;
     size_t n = add_outputs(out, &b->q, HP_ROLE_Q, own, b->head_dim, 0);
-    n += add_outputs(out + n, &b->k, HP_ROLE_K, own / group, b->head_dim,
-                     shared);
-    n += add_outputs(out + n, &b->v, HP_ROLE_V, own / group, b->head_dim,
-                     shared);
+    n += add_outputs(out + n, &b->k, HP_ROLE_K, kv, b->head_dim, shared);
+    n += add_outputs(out + n, &b->v, HP_ROLE_V, kv, b->head_dim, shared);
     out[n++] = (hp_slice){.tensor = b->o.weight,
                           .role = HP_ROLE_O,
                           .axis = 1 - b->o.out_axis,
@@ -65,8 +72,9 @@ uint64_t hp_model_heads_parameters(const hp_model *m)
     uint64_t sum = 0;
     for (size_t h = 0; h < m->n_heads; h++) {
         const hp_block *b = &m->blocks[m->heads[h].block];
-        uint64_t group = b->n_heads / b->n_kv_heads;
-        int first_of_group = (h - b->first_head) % group == 0;
+        uint32_t own = (uint32_t)(h - b->first_head);
+        int first_of_group =
+            !own || hp_block_kv_head(b, own - 1) != hp_block_kv_head(b, own);
         size_t n = hp_model_slices(m, h, s);
         for (size_t i = 0; i < n; i++)
             if (!s[i].shared || first_of_group)

@@ -3,7 +3,9 @@
 
 #include <string.h>
 
-static const hp__form *const forms[] = {&hp__form_zero, NULL};
+static const hp__form *const forms[] = {&hp__form_zero,   &hp__form_zero_all,
+                                        &hp__form_gate,   &hp__form_mask,
+                                        &hp__form_remove, NULL};
 
 const hp_emit *hp_emit_at(size_t i)
 {

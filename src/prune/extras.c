@@ -26,11 +26,20 @@ static int ends_with(const char *text, const char *end)
     return n >= m && strcmp(text + n - m, end) == 0;
 }
 
-static int goes_along(const char *name)
+/* 1: the form puts a file of that name there. */
+static int is_added(const hp_rewrite *r, const char *name)
+{
+    for (size_t i = 0; i < r->edition.n_added; i++)
+        if (strcmp(r->edition.added[i].name, name) == 0)
+            return 1;
+    return 0;
+}
+
+static int goes_along(const hp_rewrite *r, const char *name)
 {
     /* config.json is written from what was used; the report is this run's. */
     if (name[0] == '.' || strcmp(name, "config.json") == 0 ||
-        strcmp(name, "headprune.json") == 0)
+        strcmp(name, "headprune.json") == 0 || is_added(r, name))
         return 0;
     for (size_t i = 0; i < sizeof weights / sizeof *weights; i++)
         if (ends_with(name, weights[i]))
@@ -92,7 +101,7 @@ hp_status hp__extras_find(hp_rewrite *r, hp_error *err)
     size_t room = 0;
     uint64_t size;
     for (struct dirent *e; !st && (e = readdir(d));)
-        if (goes_along(e->d_name) && is_small(folder, e->d_name, &size))
+        if (goes_along(r, e->d_name) && is_small(folder, e->d_name, &size))
             st = push(r, &room, e->d_name, size, err);
     closedir(d);
     if (r->n_extras)

@@ -15,6 +15,9 @@ typedef struct quota {
     size_t refused; /* heads of the first unit that is more than is left */
 } quota;
 
+/* Blocks without heads count, so heads do not bound their number. */
+#define MOST_BLOCKS ((uint32_t)1 << 20)
+
 /* Working arrays of one call. */
 typedef struct choice {
     const hp_scores *s;
@@ -29,10 +32,10 @@ typedef struct choice {
 static hp_status check_blocks(const hp_scores *s, hp_error *err)
 {
     for (size_t i = 0; i < s->n_heads; i++)
-        if (s->heads[i].block >= s->n_heads)
-            return hp_fail(
-                err, HP_INVALID, "head %s: block %u of a model with %zu heads",
-                s->heads[i].id, (unsigned)s->heads[i].block, s->n_heads);
+        if (s->heads[i].block >= MOST_BLOCKS)
+            return hp_fail(err, HP_INVALID, "head %s: block %u is over %u",
+                           s->heads[i].id, (unsigned)s->heads[i].block,
+                           MOST_BLOCKS - 1);
     return HP_OK;
 }
 

@@ -1,7 +1,6 @@
 /* The document report/1: what was done, to what, and what follows from it. */
 #include "base/arena.h"
 #include "prune/document_parts.h"
-#include "prune/emit.h"
 #include "prune/plan_mask.h"
 
 #include <math.h>
@@ -58,6 +57,7 @@ static void put_changed(hp__emitter *e, const hp_rewrite *r)
         }
         hp__emit_end(e);
         hp__emit_uint(e, "bytes", c->bytes);
+        hp__emit_string(e, "change", hp_rewrite_cuts(r) ? "removed" : "zeroed");
         hp__emit_end(e);
     }
     hp__emit_end(e);
@@ -77,7 +77,8 @@ static void put_output(hp__emitter *e, const hp_rewrite *r)
     hp__emit_end(e);
 }
 
-static uint64_t count_zeroed(const hp_rewrite *r)
+/* Elements of the bands that were zeroed or cut. */
+static uint64_t count_changed(const hp_rewrite *r)
 {
     uint64_t sum = 0;
     for (size_t i = 0; i < hp_rewrite_n_changes(r); i++) {
@@ -89,9 +90,11 @@ static uint64_t count_zeroed(const hp_rewrite *r)
 }
 
 static void put_forecast(hp__emitter *e, const hp_report *r,
-                         const hp__form *form, const unsigned char *mask)
+                         const unsigned char *mask)
 {
     uint64_t before = hp_model_info_get(r->model)->parameters, pruned = 0;
+    uint64_t changed = count_changed(r->rewrite);
+    int cuts = hp_rewrite_cuts(r->rewrite);
     for (size_t i = 0; i < hp_model_n_heads(r->model); i++)
         if (mask[i])
             pruned += hp_model_head_parameters(r->model, i);
@@ -100,12 +103,12 @@ static void put_forecast(hp__emitter *e, const hp_report *r,
     hp__emit_uint(e, "before", before);
     hp__emit_uint(e, "in_heads", hp_model_heads_parameters(r->model));
     hp__emit_uint(e, "in_pruned_heads", pruned);
-    hp__emit_uint(e, "zeroed", count_zeroed(r->rewrite));
-    hp__emit_uint(e, "removed", 0);
-    hp__emit_uint(e, "after", before);
+    hp__emit_uint(e, "zeroed", cuts ? 0 : changed);
+    hp__emit_uint(e, "removed", cuts ? changed : 0);
+    hp__emit_uint(e, "after", cuts ? before - changed : before);
     hp__emit_end(e);
-    hp__emit_string(e, "size", form->size);
-    hp__emit_string(e, "speed", form->speed);
+    hp__emit_string(e, "size", hp_rewrite_size(r->rewrite));
+    hp__emit_string(e, "speed", hp_rewrite_speed(r->rewrite));
     hp__emit_end(e);
 }
 
@@ -119,20 +122,21 @@ static void put_words(hp__emitter *e, const char *key, const char *const *words,
 }
 
 static void put_outcome(hp__emitter *e, const hp_report *r,
-                        const hp__form *form, const unsigned char *mask)
+                        const unsigned char *mask)
 {
     size_t n = 0;
-    while (form->loads_in[n])
+    const char *const *loads_in = hp_rewrite_loads_in(r->rewrite);
+    while (loads_in[n])
         n++;
     hp__document_calibration(e, r->scores && r->scores->has_calibration
                                     ? &r->scores->calibration
                                     : NULL);
     put_scores(e, r, mask);
-    hp__emit_string(e, "emit", form->emit.name);
+    hp__emit_string(e, "emit", r->emit->name);
     put_changed(e, r->rewrite);
     put_output(e, r->rewrite);
-    put_forecast(e, r, form, mask);
-    put_words(e, "loads_in", form->loads_in, n, 0);
+    put_forecast(e, r, mask);
+    put_words(e, "loads_in", loads_in, n, 0);
     if (r->blas_core) {
         hp__emit_object(e, "compute", 1);
         hp__emit_string(e, "blas_core", r->blas_core);
@@ -148,10 +152,7 @@ hp_status hp_document_report(char **out, const hp_report *r, hp_error *err)
     hp__buffer b = {0};
     hp__emitter e;
     unsigned char *mask = NULL;
-    const hp__form *form = hp__form_find(r->emit);
     *out = NULL;
-    if (!form)
-        return hp_fail(err, HP_INVALID, "no such output form");
     hp__emit_start(&e, &b);
     hp_status st = hp__new(&mask, hp_model_n_heads(r->model), 1, err);
     if (!st)
@@ -162,7 +163,7 @@ hp_status hp_document_report(char **out, const hp_report *r, hp_error *err)
     if (!st)
         st = hp__document_plan(&e, r->plan, err);
     if (!st) {
-        put_outcome(&e, r, form, mask);
+        put_outcome(&e, r, mask);
         hp__emit_end(&e);
         st = hp__buffer_take(out, NULL, &b, err);
     }

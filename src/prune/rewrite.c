@@ -12,7 +12,19 @@ static hp_status check(hp__place *out, hp__arena *a, const hp_model *m,
 {
     const hp_checkpoint *c = hp_model_checkpoint(m);
     size_t n = hp_checkpoint_n_shards(c);
-    hp_status st = hp__place_find(out, a, c, o->out, o->replace, err);
+    const hp__form *form = hp__form_find(o->emit);
+    if (!form)
+        return hp_fail(err, HP_INVALID, "no such output form");
+    hp_status st = form->check ? form->check(m, o, err) : HP_OK;
+    if (!st)
+        st = hp__place_find(out, a, c, o->out, o->replace, err);
+    if (!st && form->folder_only && out->kind != HP__PLACE_FOLDER) {
+        st = hp_fail(err, HP_INVALID,
+                     "the form '%s' is a folder: other files belong to the "
+                     "weights",
+                     form->emit.name);
+        return hp_fail_hint(err, st, "give a folder with -o");
+    }
     if (!st && out->kind != HP__PLACE_FOLDER && n > 1) {
         st = hp_fail(err, HP_INVALID,
                      "a checkpoint of %zu files does not go into one", n);
@@ -31,18 +43,37 @@ hp_status hp_rewrite_check(const hp_model *m, const hp_rewrite_options *o,
     return st;
 }
 
-/* The changes of the plan's heads, by the model's numbers. */
-static hp_status find_changes(hp_rewrite *r, const hp_plan *p,
-                              const hp__form *form, hp_error *err)
+/* What the form makes of the plan's heads, by the model's numbers. Heads that a
+ * mask silences go too: the output has no need of it then. */
+static hp_status edit(hp_rewrite *r, const hp_plan *p,
+                      const hp_rewrite_options *o, hp_error *err)
 {
     unsigned char *mask = NULL;
-    hp_status st = hp__new(&mask, hp_model_n_heads(r->model), 1, err);
+    size_t n = hp_model_n_heads(r->model);
+    const unsigned char *masked = hp_model_masked(r->model);
+    hp_status st = hp__new(&mask, n, 1, err);
     if (!st)
         st = hp__plan_mask(mask, p, r->model, err);
+    for (size_t i = 0; masked && i < n && !st; i++)
+        mask[i] |= masked[i];
+    const hp__order order = {r->model, mask, o};
     if (!st)
-        st = form->changes(&r->changes, &r->arena, r->model, mask, err);
+        st = hp__form_find(o->emit)->edit(&r->edition, &r->arena, &order, err);
     free(mask);
     return st;
+}
+
+static hp_status begin(hp_rewrite *r, const hp_plan *p,
+                       const hp_rewrite_options *o, hp_error *err)
+{
+    hp_status st = check(&r->place, &r->arena, r->model, o, err);
+    if (!st)
+        st = edit(r, p, o, err);
+    if (st || o->dry_run)
+        return st;
+    if (r->place.kind == HP__PLACE_FOLDER)
+        st = hp__place_open(&r->place, &r->arena, err);
+    return st ? st : hp__copy_all(r, err);
 }
 
 hp_status hp_rewrite_begin(hp_rewrite **out, const hp_model *m,
@@ -50,23 +81,15 @@ hp_status hp_rewrite_begin(hp_rewrite **out, const hp_model *m,
                            hp_error *err)
 {
     hp_rewrite *r = NULL;
-    const hp__form *form = hp__form_find(o->emit);
     *out = NULL;
-    if (!form)
-        return hp_fail(err, HP_INVALID, "no such output form");
     hp_status st = hp__new(&r, 1, sizeof *r, err);
     if (st)
         return st;
     r->model = m;
     r->checkpoint = hp_model_checkpoint(m);
     r->progress = o->progress;
-    st = check(&r->place, &r->arena, m, o, err);
-    if (!st)
-        st = find_changes(r, p, form, err);
-    if (!st && r->place.kind == HP__PLACE_FOLDER)
-        st = hp__place_open(&r->place, &r->arena, err);
-    if (!st)
-        st = hp__copy_all(r, err);
+    r->dry_run = o->dry_run;
+    st = begin(r, p, o, err);
     if (st)
         hp_rewrite_free(r);
     else
@@ -76,12 +99,48 @@ hp_status hp_rewrite_begin(hp_rewrite **out, const hp_model *m,
 
 size_t hp_rewrite_n_changes(const hp_rewrite *r)
 {
-    return r->changes.n;
+    return r->edition.n_changes;
+}
+
+int hp_rewrite_cuts(const hp_rewrite *r)
+{
+    return r->edition.cut;
+}
+
+const char *const *hp_rewrite_loads_in(const hp_rewrite *r)
+{
+    return r->edition.loads_in;
+}
+
+const char *hp_rewrite_size(const hp_rewrite *r)
+{
+    return r->edition.size;
+}
+
+const char *hp_rewrite_speed(const hp_rewrite *r)
+{
+    return r->edition.speed;
+}
+
+const char *hp_rewrite_note(const hp_rewrite *r)
+{
+    return r->edition.note;
+}
+
+const char *hp_rewrite_loader(const hp_rewrite *r, const char **arguments)
+{
+    const char *name = hp_model_info_get(r->model)->architecture;
+    *arguments = r->edition.loader_arguments ? r->edition.loader_arguments : "";
+    if (r->edition.loader)
+        return r->edition.loader;
+    if (r->edition.not_loadable)
+        return NULL;
+    return *name ? name : "AutoModel";
 }
 
 const hp_change *hp_rewrite_change(const hp_rewrite *r, size_t i)
 {
-    return &r->changes.list[i];
+    return &r->edition.changes[i];
 }
 
 size_t hp_rewrite_n_written(const hp_rewrite *r)
@@ -198,6 +257,8 @@ static hp_status commit_file(hp_rewrite *r, hp_error *err)
 
 hp_status hp_rewrite_commit(hp_rewrite *r, hp_error *err)
 {
+    if (r->dry_run)
+        return HP_OK;
     hp_status st = hp_checkpoint_unchanged(r->checkpoint, err);
     if (st)
         return st;

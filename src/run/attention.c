@@ -175,6 +175,12 @@ static keys keys_of(const hp__run *r, const hp__heads *heads, size_t sequence)
                : (keys){heads->qkv + row * a->width + queries, n, a->width};
 }
 
+static int is_masked(const unsigned char *mask, const hp_block *b,
+                     uint32_t number)
+{
+    return mask && mask[b->first_head + number];
+}
+
 hp__head hp__head_of(const hp__run *r, const hp__heads *heads, size_t sequence,
                      uint32_t number)
 {
@@ -182,7 +188,7 @@ hp__head hp__head_of(const hp__run *r, const hp__heads *heads, size_t sequence,
     const size_t *start = r->sequences->start;
     size_t row = start[sequence] - start[heads->share.piece->first];
     const hp_block *b = a->block;
-    size_t dim = b->head_dim, shared = number / (b->n_heads / b->n_kv_heads);
+    size_t dim = b->head_dim, shared = hp_block_kv_head(b, number);
     const unsigned char *mask = r->variants.at[heads->share.variant].mask;
     const hp__relative *bias = &a->relative;
     keys k = keys_of(r, heads, sequence);
@@ -202,7 +208,8 @@ hp__head hp__head_of(const hp__run *r, const hp__heads *heads, size_t sequence,
         .past = hp__past(r),
         .window = b->window ? b->window : SIZE_MAX,
         .causal = b->causal,
-        .masked = mask && mask[b->first_head + number]};
+        .masked = is_masked(r->model->masked, b, number) ||
+                  is_masked(mask, b, number)};
 }
 
 hp_status hp__attend(const hp__run *r, const hp__heads *heads, size_t item,

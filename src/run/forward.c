@@ -157,7 +157,8 @@ static void part_output(const hp__run *r, const hp__matrix *x,
                         const hp__map *map, const hp__matrix *part,
                         const hp__norm *norm)
 {
-    hp__map_apply(x->at, x->ld, r, map, part, 1);
+    if (map->weight)
+        hp__map_apply(x->at, x->ld, r, map, part, 1);
     if (map->bias)
         r->kernels->add_bias(x, map->bias);
     if (!r->model->spec.norm_first && norm->kind != HP_NORM_NONE)
@@ -278,7 +279,7 @@ static hp_status add_heads(const hp__run *r, const hp__attention *a,
 {
     hp__matrix x = hp__share_hidden(r, share);
     hp__map o = hp__projection_of(r, a, share.variant);
-    if (!o.weight ||
+    if (!a->has_output ||
         hp__outcome_stops(&r->outcome, hp__work_place(r, share, 0)))
         return HP_OK;
     part_output(r, &x, &o, z, &a->norm);

@@ -16,12 +16,12 @@ static size_t rounded(size_t n)
 hp_status hp__map_room(size_t *floats, const hp_linear *l, hp_error *err)
 {
     size_t n;
-    if (!l->weight)
+    if (!l->weight && !l->bias)
         return HP_OK;
     if (!hp__mul(&n, l->n_in, l->count) || !hp__add(&n, n, 2 * ALIGNMENT) ||
         !hp__add(&n, n, l->count) || !hp__add(floats, *floats, n))
         return hp_fail(err, HP_NOMEM, "out of memory (tensor '%s')",
-                       l->weight->name);
+                       l->weight ? l->weight->name : l->bias->name);
     return HP_OK;
 }
 
@@ -43,15 +43,17 @@ static hp_status load_band(const float **out, float **at, const hp__reader *r,
 hp_status hp__map_load(hp__map *out, float **at, const hp__reader *r,
                        const hp_linear *l, hp_error *err)
 {
+    hp_status st = HP_OK;
     *out = (hp__map){0};
-    if (!l->weight)
+    if (!l->weight && !l->bias)
         return HP_OK;
     out->n_in = (size_t)l->n_in;
     out->n_out = (size_t)l->count;
     out->rows_are_outputs = !l->out_axis;
     out->ld = l->out_axis ? out->n_out : out->n_in;
-    hp_status st =
-        load_band(&out->weight, at, r, hp__band_outputs(l, 0, l->count), err);
+    if (l->weight)
+        st = load_band(&out->weight, at, r, hp__band_outputs(l, 0, l->count),
+                       err);
     if (!st && l->bias)
         st = load_band(&out->bias, at, r, hp__band_bias(l, 0, l->count), err);
     return st;
@@ -119,7 +121,8 @@ static hp_status load_attention(hp__attention *out, float **at,
         st = hp__relative_load(&out->relative, at, r, b, err);
     out->has_values = extent != HP__TO_SOFTMAX;
     out->o = (hp__map){0};
-    if (!st && extent == HP__WHOLE_LAYER)
+    out->has_output = extent == HP__WHOLE_LAYER;
+    if (!st && out->has_output)
         st = hp__map_load(&out->o, at, r, &b->o, err);
     return st;
 }
@@ -207,10 +210,12 @@ static hp_status check_tensor(const hp_tensor *t, const hp__reader *r,
 static hp_status check_map(const hp_linear *l, const hp__reader *r,
                            hp_error *err)
 {
-    if (!l->weight)
-        return HP_OK;
-    hp__band band = hp__band_outputs(l, 0, l->count);
-    hp_status st = hp__read_band(NULL, r, &band, err);
+    hp_status st = HP_OK;
+    hp__band band;
+    if (l->weight) {
+        band = hp__band_outputs(l, 0, l->count);
+        st = hp__read_band(NULL, r, &band, err);
+    }
     if (!st && l->bias) {
         band = hp__band_bias(l, 0, l->count);
         st = hp__read_band(NULL, r, &band, err);

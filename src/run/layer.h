@@ -13,7 +13,7 @@
 
 /* y = x W + b. The weight keeps the orientation of the file. */
 typedef struct hp__map {
-    const float *weight; /* NULL: absent */
+    const float *weight; /* NULL: absent; the bias may be there */
     const float *bias;   /* [n_out]; NULL: none */
     size_t n_in, n_out, ld;
     int rows_are_outputs;
@@ -26,7 +26,9 @@ typedef struct hp__attention {
     hp__map qkv[3]; /* [n_qkv]: one where the file has them side by side */
     size_t n_qkv;
     int has_values; /* 1: outputs of heads can be computed */
-    hp__map o;      /* weight NULL: they go nowhere */
+    hp__map o;      /* weight NULL: they go nowhere; a block without heads has
+                       its bias alone */
+    int has_output; /* 0: the layer is computed to the softmax only */
     hp__relative relative;
     size_t width; /* of a row of queries, keys and values side by side; of a
                      cross block the queries alone */

@@ -58,6 +58,8 @@ static place add_outputs(hp__bands *b, const hp_linear *l, uint64_t units)
 void hp__bands_init(hp__bands *out, const hp_block *b)
 {
     *out = (hp__bands){.block = b};
+    if (!b->n_heads)
+        return;
     hp__band_set inputs = {.axis = 1 - b->o.out_axis,
                            .stride = b->head_dim,
                            .width = b->head_dim,

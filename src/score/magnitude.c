@@ -112,13 +112,14 @@ static void finish_block(double *values, const work *w, const hp__bands *p)
 {
     hp__bands_total(w->totals, p);
     const hp_block *b = p->block;
-    size_t group = b->n_heads / b->n_kv_heads;
-    for (size_t h = 0; h < b->n_heads; h++)
+    for (uint32_t h = 0; h < b->n_heads; h++) {
+        uint32_t kv = hp_block_kv_head(b, h);
         values[b->first_head + h] =
             sqrt(w->totals[p->role_sums[HP_ROLE_Q] + h]) +
-            sqrt(w->totals[p->role_sums[HP_ROLE_K] + h / group]) +
-            sqrt(w->totals[p->role_sums[HP_ROLE_V] + h / group]) +
+            sqrt(w->totals[p->role_sums[HP_ROLE_K] + kv]) +
+            sqrt(w->totals[p->role_sums[HP_ROLE_V] + kv]) +
             sqrt(w->totals[p->role_sums[HP_ROLE_O] + h]);
+    }
 }
 
 /* The next batch, its sums set to 0. */

@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -93,6 +94,36 @@ static void write_weights(char *path, char *bytes, size_t len,
     fixture_put(folder, "model.safetensors", bytes, len);
     free(bytes);
     free(path);
+}
+
+void edit_add(const char *folder, const char *name, const char *dims,
+              const float *values, size_t n)
+{
+    char *path, entry[256];
+    size_t len;
+    char *bytes = read_weights(&path, &len, folder);
+    uint64_t header = 0;
+    memcpy(&header, bytes, 8);
+    size_t data = len - 8 - (size_t)header, end = 8 + (size_t)header;
+    while (bytes[end - 1] != '}')
+        end--;
+    int added = snprintf(entry, sizeof entry,
+                         ",\"%s\":{\"dtype\":\"F32\",\"shape\":[%s],"
+                         "\"data_offsets\":[%zu,%zu]}}",
+                         name, dims, data, data + n * 4);
+    assert_in_range(added, 1, sizeof entry - 1);
+    char *out = malloc(len + (size_t)added + n * 4);
+    assert_non_null(out);
+    size_t at = end - 1;
+    memcpy(out, bytes, at);
+    memcpy(out + at, entry, (size_t)added);
+    at += (size_t)added;
+    uint64_t now = at - 8;
+    memcpy(out, &now, 8);
+    memcpy(out + at, bytes + 8 + header, data);
+    memcpy(out + at + data, values, n * 4);
+    free(bytes);
+    write_weights(path, out, at + data + n * 4, folder);
 }
 
 void edit_scale(const char *folder, const hp_slice *s, float factor)

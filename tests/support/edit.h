@@ -24,6 +24,11 @@ void edit_value(const char *folder, const char *tensor, size_t index,
                 float value);
 void edit_fill(const char *folder, float value);
 
+/* Adds a tensor of F32 to FOLDER/model.safetensors; its shape is `dims`, text:
+ * "1,4". */
+void edit_add(const char *folder, const char *name, const char *dims,
+              const float *values, size_t n);
+
 /* Opens a checkpoint and its model, or fails the test; both closed by
  * close_model. */
 hp_model *open_model(const char *path);

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -39,7 +40,8 @@ void job_close(job *j)
 
 hp_rewrite_options job_options(const char *out, int replace)
 {
-    return (hp_rewrite_options){out, hp_emit_find("zero"), replace, {0}};
+    return (hp_rewrite_options){
+        .out = out, .emit = hp_emit_find("zero"), .replace = replace};
 }
 
 hp_status job_run(const job *j, const hp_rewrite_options *o, hp_error *err)
@@ -52,12 +54,35 @@ hp_status job_run(const job *j, const hp_rewrite_options *o, hp_error *err)
     return st;
 }
 
-void job_prune(const char *path, const char *heads, const char *out)
+void job_emit(const char *path, const char *heads, const char *out,
+              const char *emit)
 {
     job j;
     hp_error err = {0};
     hp_rewrite_options o = job_options(out, 0);
+    o.emit = hp_emit_find(emit);
+    assert_non_null(o.emit);
     job_open(&j, path, NULL, heads);
     must(job_run(&j, &o, &err), &err);
     job_close(&j);
+}
+
+hp_status job_refused(const char *path, const char *heads, const char *out,
+                      const char *emit, hp_error *err)
+{
+    job j;
+    hp_rewrite_options o = job_options(out, 0);
+    o.emit = hp_emit_find(emit);
+    assert_non_null(o.emit);
+    job_open(&j, path, NULL, heads);
+    hp_status st = job_run(&j, &o, err);
+    job_close(&j);
+    assert_int_not_equal(st, HP_OK);
+    assert_int_not_equal(access(out, F_OK), 0);
+    return st;
+}
+
+void job_prune(const char *path, const char *heads, const char *out)
+{
+    job_emit(path, heads, out, "zero");
 }

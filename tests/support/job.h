@@ -19,7 +19,14 @@ void job_close(job *j);
 hp_rewrite_options job_options(const char *out, int replace);
 /* hp_rewrite_begin, commit and free. */
 hp_status job_run(const job *j, const hp_rewrite_options *o, hp_error *err);
-/* All of it, from a folder to a folder; fails the test when it fails. */
+/* All of it in the form `emit`, from a folder to a folder; fails the test when
+ * it fails. */
+void job_emit(const char *path, const char *heads, const char *out,
+              const char *emit);
+/* The status and error of what must fail; nothing may be left at `out`. */
+hp_status job_refused(const char *path, const char *heads, const char *out,
+                      const char *emit, hp_error *err);
+/* The same with the form "zero"; fails the test when it fails. */
 void job_prune(const char *path, const char *heads, const char *out);
 
 #endif

@@ -12,5 +12,13 @@ foreach(name rewrite rewrite_paths rewrite_faults zeroed document document_read
   target_link_libraries(test_${name} PRIVATE fixture)
 endforeach()
 
+foreach(name forms remove)
+  hp_unit(${name})
+  target_sources(test_${name} PRIVATE support/states.c)
+  target_link_libraries(test_${name} PRIVATE edit)
+endforeach()
+
+hp_unit(config_patch)
 hp_unit(diff)
 target_link_libraries(test_diff PRIVATE edit)
+

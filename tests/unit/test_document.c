@@ -369,7 +369,7 @@ static void a_report_tells_what_was_changed(void **state)
     assert_non_null(
         strstr(text, "{\"tensor\": \"bert.encoder.layer.0.attention.output."
                      "dense.weight\", \"axis\": 1, \"bands\": [[8, 16]], "
-                     "\"bytes\": 2048}"));
+                     "\"bytes\": 2048, \"change\": \"zeroed\"}"));
     assert_non_null(strstr(text, "{\"file\": \"model.safetensors\", "));
     assert_non_null(strstr(text, "\"zeroed\": 768, \"removed\": 0, "));
     assert_non_null(strstr(text, "\"compute\": null"));

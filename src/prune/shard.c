@@ -1,0 +1,75 @@
+/* The bytes of one file of weights, streamed through one buffer. */
+#include "prune/changes.h"
+#include "prune/cut.h"
+#include "prune/rewriting.h"
+
+#include <string.h>
+
+/* Zeroes what changes in the `n` bytes of r->chunk, which begin at `at`. */
+static void zero(hp_rewrite *r, size_t shard, uint64_t at, size_t n)
+{
+    hp__stretch part;
+    hp__stretches all =
+        hp__stretches_of(&r->edition, (uint32_t)shard, at, at + n);
+    while (hp__stretches_next(&all, &part))
+        memset(r->chunk + (part.at - at), 0, (size_t)part.len);
+}
+
+/* Closes up the chunk over the bytes that are cut; returns how many stay. */
+static size_t cut(hp_rewrite *r, size_t shard, uint64_t at, size_t n)
+{
+    hp__stretch part;
+    size_t kept = 0, from = 0;
+    hp__stretches all =
+        hp__stretches_of(&r->edition, (uint32_t)shard, at, at + n);
+    while (hp__stretches_next(&all, &part)) {
+        size_t until = (size_t)(part.at - at);
+        memmove(r->chunk + kept, r->chunk + from, until - from);
+        kept += until - from;
+        from = until + (size_t)part.len;
+    }
+    memmove(r->chunk + kept, r->chunk + from, n - from);
+    return kept + n - from;
+}
+
+static uint64_t cut_size(const hp_rewrite *r, size_t shard)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; r->edition.cut && i < r->edition.n_changes; i++)
+        if (r->edition.changes[i].tensor->shard == shard)
+            n += r->edition.changes[i].bytes;
+    return n;
+}
+
+hp_status hp__shard_write(hp_rewrite *r, size_t i, const char *name,
+                          hp_error *err)
+{
+    hp__sink s = {0};
+    const hp_shard *shard = hp_checkpoint_shard(r->checkpoint, i);
+    uint64_t less = cut_size(r, i), at = less ? shard->data_offset : 0;
+    char *header = NULL;
+    size_t len = 0;
+    hp_status st = HP_OK;
+    if (less)
+        st = hp__cut_header(&header, &len, &r->arena, r->checkpoint,
+                            (uint32_t)i, &r->edition, err);
+    if (!st)
+        st = hp__sink_open(&s, r, name, len + shard->size - at - less, err);
+    if (!st && less)
+        st = hp__sink_write(&s, r, header, len, err);
+    while (at < shard->size && !st) {
+        size_t n = shard->size - at < HP__WRITE_CHUNK
+                       ? (size_t)(shard->size - at)
+                       : HP__WRITE_CHUNK;
+        st = hp_checkpoint_read_shard(r->checkpoint, i, at, n, r->chunk, err);
+        if (st)
+            break;
+        at += n;
+        if (less)
+            n = cut(r, i, at - n, n);
+        else
+            zero(r, i, at - n, n);
+        st = hp__sink_write(&s, r, r->chunk, n, err);
+    }
+    return hp__sink_close(&s, r, st, err);
+}
