@@ -100,8 +100,8 @@ static void multiply_tile(const hp__accumulator *a, float *out, const strip *s,
                      .b = a->turned + j * TILE * s->rows,
                      .ldb = s->rows,
                      .b_rows_are_outputs = 1,
-                     .c = out,
                      .ldc = TILE};
+    p.c = out;
     a->blas->multiply(a->blas, &p);
 }
 

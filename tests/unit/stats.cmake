@@ -6,3 +6,6 @@ target_link_libraries(reference PUBLIC libheadprune
 
 hp_unit(stats)
 target_link_libraries(test_stats PRIVATE reference edit)
+
+hp_unit(refit)
+target_link_libraries(test_refit PRIVATE reference edit)
