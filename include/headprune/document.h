@@ -30,6 +30,8 @@ typedef struct hp_report {
     const hp_scores *scores; /* NULL: a plan or a list was applied */
     const hp_plan *plan;
     const hp_rewrite *rewrite;
+    const hp_refit *refit;                        /* NULL: none was made */
+    const hp_calibration_info *refit_calibration; /* what it was made from */
     const hp_emit *emit;
     const char *blas_core;      /* NULL: no product was computed */
     const char *const *command; /* the words of the command line */

@@ -2,6 +2,7 @@
 #define HEADPRUNE_REWRITE_H
 
 #include "headprune/plan.h"
+#include "headprune/refit.h"
 
 /*
  * Applies a plan: writes the pruned checkpoint. The input is never changed.
@@ -18,6 +19,7 @@ typedef struct hp_emit {
     const char *name, *summary;
     const char *does, *did, *what;
     const char *outcome;
+    int keeps_weights; /* 1: no projection changes, so none can be refitted */
 } hp_emit;
 const hp_emit *hp_emit_at(size_t i);
 const hp_emit *hp_emit_find(const char *name); /* NULL: none of that name */
@@ -30,6 +32,9 @@ typedef struct hp_rewrite_options {
     /* Of the form "remove": */
     int uniform;        /* as many heads in every block, by config.json alone */
     int no_remote_code; /* nothing that needs code of ours to be loaded */
+    /* Of the plan's heads, kept until the rewrite has begun; NULL: kept rows
+     * stay as they are. HP_INVALID with a form that changes no weights. */
+    const hp_refit *refit;
     int dry_run; /* nothing is written: the rewrite only tells what it would be,
                     and hp_rewrite_commit does nothing */
 } hp_rewrite_options;

@@ -3,6 +3,7 @@
 
 #include "headprune/eval.h"
 #include "headprune/plan.h"
+#include "headprune/refit.h"
 
 /*
  * Sweeps: many plans for one model, each evaluated with its heads masked in
@@ -85,11 +86,13 @@ typedef struct hp_sweep {
     hp_scope scope;
     size_t keep;
     hp_group group;
-    hp_eval baseline;             /* the model as it is; no losses, no base */
-    hp_samples samples;           /* of the model as it is */
-    size_t max_tokens;            /* of a sample; 0 without prompts */
-    size_t n_planned;             /* points of the whole sweep */
-    size_t n_points;              /* fewer while it is under way */
+    double damping;     /* of the refit of every point; 0: there was none */
+    int sequential;     /* 1: block after block */
+    hp_eval baseline;   /* the model as it is; no losses, no base */
+    hp_samples samples; /* of the model as it is */
+    size_t max_tokens;  /* of a sample; 0 without prompts */
+    size_t n_planned;   /* points of the whole sweep */
+    size_t n_points;    /* fewer while it is under way */
     const hp_sweep_point *points; /* [n_points] in the order of the plans */
     size_t n_rows;
     const hp_sweep_row *rows; /* [n_rows] */
@@ -117,7 +120,11 @@ typedef struct hp_sweep_options {
     size_t n_scores;
     const hp_plan *const *plans; /* [n_plans] made by ratio, for this model */
     size_t n_plans;
-    const hp_sweep_prompts *prompts; /* or NULL */
+    /* [n_plans] that go with the plans, all of one kind, and the data that they
+     * were made from; NULL: heads are masked only. */
+    const hp_refit *const *refits;
+    const hp_calibration_info *refit_calibration;
+    const hp_sweep_prompts *prompts; /* or NULL; without refits */
     const hp_sweep *before;          /* its points are taken over; or NULL */
     size_t chunk; /* plans that are evaluated together; 0: 8, at most 64 */
     /* Called after every chunk but the last; a failure ends the sweep. */

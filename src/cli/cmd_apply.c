@@ -19,11 +19,11 @@ hp_status cmd_apply(cli *c, hp_error *err)
     work w = {0};
     output out = {0};
     hp_status st;
-    if ((st = check_source(c, err)) ||
+    if ((st = check_source(c, err)) || (st = work_check_compensate(c, err)) ||
         (st = work_open_model(&w, c, c->args[0], err)) ||
         (st = work_read_plan(&w, c, err)) ||
         (st = output_prepare(&out, &w, c, err)) ||
-        (st = output_write(&out, &w, c, err)))
+        (st = work_refit(&w, c, err)) || (st = output_write(&out, &w, c, err)))
         goto done;
     st = output_tell(&out, &w, c, err);
 done:

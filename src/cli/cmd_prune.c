@@ -7,10 +7,11 @@ hp_status cmd_prune(cli *c, hp_error *err)
     output out = {0};
     hp_status st;
     if ((st = work_check_policy(c, err)) ||
+        (st = work_check_compensate(c, err)) ||
         (st = work_open_model(&w, c, c->args[0], err)) ||
         (st = output_prepare(&out, &w, c, err)) ||
         (st = work_score(&w, c, err)) || (st = work_make_plan(&w, c, err)) ||
-        (st = output_write(&out, &w, c, err)))
+        (st = work_refit(&w, c, err)) || (st = output_write(&out, &w, c, err)))
         goto done;
     st = output_tell(&out, &w, c, err);
 done:

@@ -72,7 +72,7 @@ hp_status sweep_open_data(sweep_work *s, cli *c, hp_error *err)
     if (c->opt.n_eval_data && v[OPT_EVAL_TOKENS].given)
         return hp_fail(err, HP_INVALID,
                        "--eval-data and --eval-tokens together");
-    if (!own || needs_calibration(s))
+    if (!own || needs_calibration(s) || options_has(&c->opt, OPT_COMPENSATE))
         st = work_calibrate(&s->w, c, err);
     if (!st && own)
         st = open_evaluation(s, c, err);
@@ -124,17 +124,20 @@ static hp_status save_points(void *payload, const hp_sweep *so_far,
 static hp_status run_sweep(sweep_work *s, cli *c, hp_error *err)
 {
     saving save = {saved_to(c)};
-    hp_sweep_options o = {.run = work_run_options(&s->w, c),
-                          .data = &s->data,
-                          .scores = (const hp_scores *const *)s->scores,
-                          .n_scores = s->n_scores,
-                          .plans = (const hp_plan *const *)s->plans,
-                          .n_plans = s->n_plans,
-                          .prompts =
-                              s->sampler.told.n ? &s->sampler.told : NULL,
-                          .before = s->before,
-                          .save = save.path ? save_points : NULL,
-                          .payload = &save};
+    hp_sweep_options o = {
+        .run = work_run_options(&s->w, c),
+        .data = &s->data,
+        .scores = (const hp_scores *const *)s->scores,
+        .n_scores = s->n_scores,
+        .plans = (const hp_plan *const *)s->plans,
+        .n_plans = s->n_plans,
+        .refits = (const hp_refit *const *)s->refits,
+        .refit_calibration =
+            s->refits ? hp_calibration_info_get(s->w.calibration) : NULL,
+        .prompts = s->sampler.told.n ? &s->sampler.told : NULL,
+        .before = s->before,
+        .save = save.path ? save_points : NULL,
+        .payload = &save};
     progress_bar bar;
     char what[64];
     snprintf(what, sizeof what, "evaluating %zu points", s->n_plans);
@@ -157,17 +160,47 @@ static hp_status read_before(sweep_work *s, const cli *c, hp_error *err)
     return path ? hp_document_read_sweep(&s->before, path, err) : HP_OK;
 }
 
+static hp_status check_refits(const cli *c, hp_error *err)
+{
+    if (options_has(&c->opt, OPT_COMPENSATE) && c->opt.n_prompts)
+        return hp_fail(err, HP_INVALID,
+                       "--prompt shows heads that are masked only, without "
+                       "--compensate");
+    return work_check_compensate(c, err);
+}
+
+/* Of all plans from one pass over the calibration data. */
+static hp_status make_refits(sweep_work *s, cli *c, hp_error *err)
+{
+    if (!options_has(&c->opt, OPT_COMPENSATE))
+        return HP_OK;
+    size_t n = s->n_plans;
+    const unsigned char **masks = calloc(n + 1, sizeof *masks);
+    s->refits = calloc(n + 1, sizeof(hp_refit *));
+    if (!masks || !s->refits) {
+        free(masks);
+        return hp_fail(err, HP_NOMEM, "no memory for the points");
+    }
+    for (size_t i = 0; i < n; i++)
+        masks[i] = s->plans[i]->pruned;
+    hp_status st = work_refit_masks(s->refits, &s->w, c, masks, n, err);
+    free(masks);
+    return st;
+}
+
 hp_status cmd_sweep(cli *c, hp_error *err)
 {
     sweep_work s = {0};
     hp_status st;
     if ((st = sweep_read_grid(&s, c, err)) || (st = sampler_check(c, err)) ||
-        (st = check_output(c, err)) || (st = read_before(&s, c, err)) ||
+        (st = check_refits(c, err)) || (st = check_output(c, err)) ||
+        (st = read_before(&s, c, err)) ||
         (st = work_open_running(&s.w, c, c->args[0], err)) ||
         (st = sampler_open(&s.sampler, &s.w, c, err)) ||
         (st = sweep_open_data(&s, c, err)) ||
         (st = work_open_backend(&s.w, c, err)) ||
-        (st = sweep_make_plans(&s, c, err)) || (st = run_sweep(&s, c, err)))
+        (st = sweep_make_plans(&s, c, err)) || (st = make_refits(&s, c, err)) ||
+        (st = run_sweep(&s, c, err)))
         goto done;
     if (c->con.level < 0 && saved_to(c) && cli_form(c) == FORM_HUMAN)
         puts(saved_to(c));

@@ -89,7 +89,7 @@ const option_row option_rows[] = {
                                   TAKES_SWEEP, "evaluate on at most N windows"),
     [OPT_SEQUENCES] =
         NUMBER("sequences", "N", 1, UINT32_MAX,
-               TAKES_SWEPT | TAKES_TOKENS | TAKES_EVAL,
+               TAKES_SWEPT | TAKES_TOKENS | TAKES_EVAL | TAKES_APPLY,
                "use at most N windows (default 32, for eval all)"),
     [OPT_LENGTH] =
         NUMBER("length", "T", 1, UINT32_MAX, TAKES_RUNS | TAKES_TOKENS,
@@ -197,6 +197,17 @@ const option_row option_rows[] = {
                         "there unless -o is given"),
     [OPT_SVG] = TEXT("svg", 0, "DIR", TAKES_REPORT,
                      "write every figure to a file of its own in this folder"),
+    [OPT_COMPENSATE] =
+        FLAG("compensate", 0, TAKES_WRITERS | TAKES_SWEEP,
+             "refit the kept heads' part of the output projection to what the "
+             "pruned heads did (least squares, from the calibration data)"),
+    [OPT_SEQUENTIAL] =
+        FLAG("sequential", 0, TAKES_WRITERS | TAKES_SWEEP,
+             "refit each block to what it reads once those before it are done"),
+    [OPT_DAMP] = {"damp", 0, OPTION_DECIMAL, "X", NULL, 0, 1000,
+                  TAKES_WRITERS | TAKES_SWEEP,
+                  "ridge of the refit, as a share of the mean square of the "
+                  "heads' outputs (default 0.01)"},
     [OPT_EMIT] = TEXT("emit", 0, "FORM", TAKES_WRITERS,
                       "form of the output (default zero)"),
     [OPT_UNIFORM] = FLAG("uniform", 0, TAKES_WRITERS,

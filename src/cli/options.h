@@ -34,7 +34,8 @@ enum {
 #define TAKES_POLICY  (TAKES_METHOD | TAKES_PLAN | TAKES_CHECK)
 #define TAKES_SWEPT   (TAKES_SCORERS | TAKES_SWEEP)
 /* forward passes */
-#define TAKES_RUNS (TAKES_SWEPT | TAKES_ATTENTION | TAKES_EVAL | TAKES_CHECK)
+#define TAKES_RUNS                                                             \
+    (TAKES_SWEPT | TAKES_ATTENTION | TAKES_EVAL | TAKES_CHECK | TAKES_APPLY)
 #define TAKES_MODEL                                                            \
     (TAKES_RUNS | TAKES_GENERATE | TAKES_INSPECT | TAKES_APPLY | TAKES_TOKENS)
 #define TAKES_ALL 0xFFFF
@@ -109,6 +110,9 @@ typedef enum option_id {
     OPT_OUTPUT,
     OPT_SVG,
     OPT_RESUME,
+    OPT_COMPENSATE,
+    OPT_SEQUENTIAL,
+    OPT_DAMP,
     OPT_EMIT,
     OPT_UNIFORM,
     OPT_NO_REMOTE_CODE,

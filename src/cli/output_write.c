@@ -82,6 +82,13 @@ hp_status output_prepare(output *o, const work *w, const cli *c, hp_error *err)
     hp_status st = find_emit(&o->options.emit, c, err);
     if (st)
         return st;
+    if (options_has(&c->opt, OPT_COMPENSATE) && o->options.emit->keeps_weights)
+        return hp_fail_hint(err,
+                            hp_fail(err, HP_INVALID,
+                                    "--compensate: the form '%s' changes no "
+                                    "projections",
+                                    o->options.emit->name),
+                            "--emit zero does");
     const char *given = v[OPT_OUTPUT].text;
     o->path = given ? text_new("%s", given) : default_path(w, c);
     if (!o->path)
@@ -110,6 +117,9 @@ static hp_status make_report(output *o, const work *w, const cli *c,
         .scores = w->scores,
         .plan = w->plan,
         .rewrite = o->rewrite,
+        .refit = w->refit,
+        .refit_calibration =
+            w->refit ? hp_calibration_info_get(w->calibration) : NULL,
         .emit = o->options.emit,
         .blas_core = w->backend ? hp_backend_blas_core(w->backend) : NULL,
         .command = c->command_line,
@@ -149,6 +159,7 @@ static hp_status write_all(output *o, const work *w, cli *c, hp_error *err)
     progress_bar bar;
     progress_start(&bar, &c->con, "writing", NULL, 1);
     o->options.progress = progress_hook(&bar);
+    o->options.refit = w->refit;
     hp_status st =
         hp_rewrite_begin(&o->rewrite, w->model, w->plan, &o->options, err);
     progress_end(&bar);

@@ -132,3 +132,17 @@ hp_status work_read_plan(work *w, cli *c, hp_error *err)
         console_phase(&c->con, "plan read");
     return st;
 }
+
+hp_status work_plan_mask(unsigned char **out, const work *w, hp_error *err)
+{
+    const hp_plan *p = w->plan;
+    size_t n = hp_model_n_heads(w->model);
+    char *list = NULL;
+    hp_status st = new_mask(out, n, err);
+    if (!st)
+        st = hp_heads_format(&list, p->pruned, p->heads, p->n_heads, err);
+    if (!st)
+        st = hp_heads_parse(*out, list, hp_model_heads(w->model), n, err);
+    free(list);
+    return st;
+}

@@ -13,6 +13,9 @@ hp_status print_scores(const cli *c, const hp_scores *s, hp_error *err);
 HP_CHECKED
 hp_status print_plan(FILE *out, const cli *c, const hp_plan *p, hp_error *err);
 
+/* Two lines on a refit; nothing when no head goes. */
+void print_refit(FILE *out, const hp_refit *r);
+
 /* An evaluation: a few lines, or one row. */
 HP_CHECKED
 hp_status print_eval(const cli *c, const hp_eval *e, hp_error *err);

@@ -141,6 +141,9 @@ hp_status sweep_make_plans(sweep_work *s, cli *c, hp_error *err)
 
 void sweep_work_clear(sweep_work *s)
 {
+    for (size_t i = 0; s->refits && i < s->n_plans; i++)
+        hp_refit_free(s->refits[i]);
+    free(s->refits);
     for (size_t i = 0; i < s->n_plans; i++)
         hp_plan_free(s->plans[i]);
     for (size_t i = 0; i < s->n_scores; i++)

@@ -14,6 +14,7 @@ typedef struct sweep_work {
     double *ratios;              /* [n_ratios] */
     hp_scores **scores; /* [n_scores] a method with each of its seeds */
     hp_plan **plans;    /* [n_plans] */
+    hp_refit **refits;  /* [n_plans] with --compensate */
     size_t n_methods, n_ratios, n_scores, n_plans;
     sampler sampler;
     hp_sweep *before; /* of --resume, or NULL */

@@ -8,23 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The plan's heads as a mask over the model's; a plan that was read from a
- * document has a table of its own. */
-static hp_status model_mask(unsigned char **out, const work *w, hp_error *err)
-{
-    const hp_plan *p = w->plan;
-    size_t n = hp_model_n_heads(w->model);
-    char *list = NULL;
-    *out = calloc(n ? n : 1, 1);
-    hp_status st = *out ? HP_OK : hp_fail(err, HP_NOMEM, "no memory");
-    if (!st)
-        st = hp_heads_format(&list, p->pruned, p->heads, p->n_heads, err);
-    if (!st)
-        st = hp_heads_parse(*out, list, hp_model_heads(w->model), n, err);
-    free(list);
-    return st;
-}
-
 /* The dtype that holds most bytes. */
 static const char *main_dtype(const hp_checkpoint *c)
 {
@@ -135,6 +118,8 @@ static void tell_dry_run(FILE *out, const output *o, const work *w)
     if (emit->does)
         fprintf(out, "would %s %s %s\n", emit->does,
                 format_bytes(size, changed_bytes(o)), emit->what);
+    if (w->refit)
+        print_refit(out, w->refit);
     if (!loads_like_input(o))
         tell_loads(out, o);
     if (!strcmp(o->path, "-")) {
@@ -196,6 +181,8 @@ static void tell_done(FILE *out, const output *o, const work *w, const cli *c)
         fprintf(out, "%s: %s %s; ", emit->did,
                 format_bytes(size, changed_bytes(o)), emit->what);
     fprintf(out, "%s\n", emit->outcome);
+    if (w->refit)
+        print_refit(out, w->refit);
     if (!loads_like_input(o))
         tell_loads(out, o);
     if (c->opt.value[OPT_REPORT].text)
@@ -221,7 +208,7 @@ static hp_status tell_human(FILE *out, const output *o, const work *w,
                             const cli *c, hp_error *err)
 {
     unsigned char *mask = NULL;
-    hp_status st = model_mask(&mask, w, err);
+    hp_status st = work_plan_mask(&mask, w, err);
     if (!st) {
         tell_model(out, w);
         tell_calibration(out, w);

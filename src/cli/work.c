@@ -283,6 +283,7 @@ size_t work_count_dtypes(dtype_count out[MAX_DTYPES], const hp_checkpoint *c)
 
 void work_clear(work *w)
 {
+    hp_refit_free(w->refit);
     hp_plan_free(w->plan);
     hp_scores_free(w->scores);
     hp_backend_free(w->backend);

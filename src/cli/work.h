@@ -19,6 +19,7 @@ typedef struct work {
     /* Of masked models, for methods that need a loss. */
     hp_special special;
     int32_t special_ids[HP_MAX_SPECIAL]; /* room for them */
+    hp_refit *refit;                     /* of the plan, with --compensate */
 } work;
 
 /* HP_INVALID when `input` and the options read standard input twice. */
@@ -85,6 +86,22 @@ hp_status work_make_plan(work *w, cli *c, hp_error *err);
 /* The plan of --plan or --heads for w->model. */
 HP_CHECKED
 hp_status work_read_plan(work *w, cli *c, hp_error *err);
+/* The plan's heads as a mask over the model's, freed by the caller, after a
+ * failure too; a plan of a document numbers heads in its own way. */
+HP_CHECKED
+hp_status work_plan_mask(unsigned char **out, const work *w, hp_error *err);
+/* HP_INVALID: options of --compensate without it. */
+HP_CHECKED
+hp_status work_check_compensate(const cli *c, hp_error *err);
+/* With --compensate the refit of w->plan; reads data and opens the backend
+ * unless that is done. */
+HP_CHECKED
+hp_status work_refit(work *w, cli *c, hp_error *err);
+/* The same for any masks [n]. */
+HP_CHECKED
+hp_status work_refit_masks(hp_refit **out, work *w, cli *c,
+                           const unsigned char *const *masks, size_t n,
+                           hp_error *err);
 void work_clear(work *w);
 
 /* The dtypes of a checkpoint in order of appearance. */

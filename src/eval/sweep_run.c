@@ -90,7 +90,12 @@ static const hp_calibration_info *calibration_of(const hp_sweep_options *o)
     for (size_t i = 0; i < o->n_scores; i++)
         if (o->scores[i]->has_calibration)
             return &o->scores[i]->calibration;
-    return NULL;
+    return o->refits ? o->refit_calibration : NULL;
+}
+
+static double damping_of(const hp_sweep_options *o)
+{
+    return o->refits && o->n_plans ? o->refits[0]->damping : 0;
 }
 
 static hp_status describe(hp_sweep *s, hp__arena *a, const sweeping *w,
@@ -113,6 +118,8 @@ static hp_status describe(hp_sweep *s, hp__arena *a, const sweeping *w,
         s->scope = w->o->plans[0]->policy.scope;
         s->keep = w->o->plans[0]->policy.keep;
         s->group = w->o->plans[0]->policy.group;
+        s->damping = damping_of(w->o);
+        s->sequential = w->o->refits && w->o->refits[0]->sequential;
     }
     s->max_tokens = w->o->prompts ? w->o->prompts->max_tokens : 0;
     s->n_planned = w->n;
@@ -160,10 +167,24 @@ static int same_windows(const hp_eval *b, const hp_eval_data *d)
            b->stride == stride;
 }
 
+static int same_refit(const hp_sweep *b, const hp_sweep_options *o)
+{
+    if (!o->refits || !o->n_plans)
+        return !(b->damping > 0);
+    return !(b->damping < o->refits[0]->damping) &&
+           !(b->damping > o->refits[0]->damping) &&
+           b->sequential == o->refits[0]->sequential;
+}
+
 static hp_status check_before(const sweeping *w, hp_error *err)
 {
     const hp_sweep *b = w->o->before;
     const hp_model_info *own = hp_model_info_get(w->m);
+    if (!same_refit(b, w->o))
+        return hp_fail(err, HP_INVALID, "the sweep was made %s",
+                       b->damping > 0 ? "with another kind of refit, or with "
+                                        "one at all"
+                                      : "without a refit");
     if (strcmp(b->model.fingerprint, own->fingerprint) != 0)
         return hp_fail(err, HP_INVALID,
                        "the sweep is of %s (%.16s...), this model is %.16s...",
@@ -268,14 +289,20 @@ static hp_status evaluate(sweeping *w, const size_t *at, size_t n,
                           hp_error *err)
 {
     const unsigned char *masks[CHUNK_MOST + 1];
+    const hp_refit *refits[CHUNK_MOST + 1];
+    hp_refitted refitted = {refits, n};
     hp_eval *got[CHUNK_MOST + 1] = {0};
     size_t n_all = n + !w->baseline;
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         masks[i] = w->o->plans[at[i]]->pruned;
+        refits[i] = w->o->refits ? w->o->refits[at[i]] : NULL;
+    }
     masks[n] = NULL;
     hp_eval_options o = {.run = w->o->run, .base = {.unmasked = 1}};
     o.run.masks = masks;
     o.run.n_variants = n_all;
+    if (w->o->refits)
+        o.run.projections = hp_refit_projections(&refitted);
     w->n_chunk = n;
     if (w->o->run.progress.step)
         o.run.progress = (hp_progress){step, w};

@@ -127,6 +127,12 @@ hp_status hp_document_sweep(char **out, const hp_sweep *s, hp_error *err)
     hp__emit_uint(&e, "keep", s->keep);
     hp__emit_string(&e, "group", hp_group_name(s->group));
     hp__emit_end(&e);
+    if (s->damping > 0) {
+        hp__emit_object(&e, "compensation", 1);
+        hp__emit_double(&e, "damping", s->damping);
+        hp__emit_bool(&e, "sequential", s->sequential);
+        hp__emit_end(&e);
+    }
     put_baseline(&e, s);
     hp__emit_uint(&e, "planned", s->n_planned);
     if (s->max_tokens)

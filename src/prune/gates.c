@@ -125,6 +125,7 @@ const hp__form hp__form_gate = {
              .what = "of gates",
              .outcome =
                  "every other byte is as it was.\nZeroing silences heads, it "
-                 "removes nothing: size and speed stay the same."},
+                 "removes nothing: size and speed stay the same.",
+             .keeps_weights = 1},
     .check = check,
     .edit = edit};

@@ -90,6 +90,7 @@ const hp__form hp__form_mask = {
              .summary = "the weights stay; " HP__MASK_NAME " beside them says "
                         "which heads are silent",
              .outcome = "the weights are untouched; " HP__MASK_NAME
-                        " says which heads are silent"},
+                        " says which heads are silent",
+             .keeps_weights = 1},
     .folder_only = 1,
     .edit = edit};

@@ -257,6 +257,20 @@ static hp_status read_policy(hp_sweep *s, const hp__node *root, hp_error *err)
     return HP_OK;
 }
 
+static hp_status read_compensation(hp_sweep *s, const hp__node *root,
+                                   hp_error *err)
+{
+    const hp__node *n = hp__node_find(root, "compensation");
+    if (!n || hp__node_kind(n) == HP__NULL)
+        return HP_OK;
+    hp_status st = hp__node_get_double(&s->damping, n, "damping", err);
+    if (!st)
+        st = hp__node_find_bool(&s->sequential, n, "sequential", err);
+    if (!st && !(s->damping > 0))
+        st = hp_fail(err, HP_FORMAT, "key 'damping' is not above 0");
+    return st;
+}
+
 static hp_status read_baseline(draft *d, const hp__node *root, hp_error *err)
 {
     const hp__node *n, *data;
@@ -303,6 +317,8 @@ static hp_status read_sweep(hp_sweep **out, const hp__node *root, hp_error *err)
                                   root, err);
     if (!st)
         st = read_policy(d.s, root, err);
+    if (!st)
+        st = read_compensation(d.s, root, err);
     if (!st)
         st = read_baseline(&d, root, err);
     if (!st)

@@ -2,6 +2,7 @@
 #include "base/arena.h"
 #include "prune/document_parts.h"
 #include "prune/plan_mask.h"
+#include "prune/report_refit.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -134,6 +135,7 @@ static void put_outcome(hp__emitter *e, const hp_report *r,
     put_scores(e, r, mask);
     hp__emit_string(e, "emit", r->emit->name);
     put_changed(e, r->rewrite);
+    hp__report_refit(e, r);
     put_output(e, r->rewrite);
     put_forecast(e, r, mask);
     put_words(e, "loads_in", loads_in, n, 0);

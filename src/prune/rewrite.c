@@ -15,6 +15,11 @@ static hp_status check(hp__place *out, hp__arena *a, const hp_model *m,
     const hp__form *form = hp__form_find(o->emit);
     if (!form)
         return hp_fail(err, HP_INVALID, "no such output form");
+    if (o->refit && form->emit.keeps_weights)
+        return hp_fail(err, HP_INVALID,
+                       "the form '%s' changes no projections: none can be "
+                       "refitted",
+                       form->emit.name);
     hp_status st = form->check ? form->check(m, o, err) : HP_OK;
     if (!st)
         st = hp__place_find(out, a, c, o->out, o->replace, err);
@@ -89,6 +94,7 @@ hp_status hp_rewrite_begin(hp_rewrite **out, const hp_model *m,
     r->checkpoint = hp_model_checkpoint(m);
     r->progress = o->progress;
     r->dry_run = o->dry_run;
+    r->refit = o->refit;
     st = begin(r, p, o, err);
     if (st)
         hp_rewrite_free(r);

@@ -24,6 +24,7 @@ struct hp_rewrite {
     hp__arena arena;
     const hp_model *model;
     const hp_checkpoint *checkpoint;
+    const hp_refit *refit; /* NULL: none */
     hp__place place;
     hp__edition edition;
     int dry_run;

@@ -1,6 +1,7 @@
 /* The bytes of one file of weights, streamed through one buffer. */
 #include "prune/changes.h"
 #include "prune/cut.h"
+#include "prune/replace.h"
 #include "prune/rewriting.h"
 
 #include <string.h>
@@ -64,6 +65,7 @@ hp_status hp__shard_write(hp_rewrite *r, size_t i, const char *name,
         st = hp_checkpoint_read_shard(r->checkpoint, i, at, n, r->chunk, err);
         if (st)
             break;
+        hp__replace(r->chunk, r->refit, i, at, n);
         at += n;
         if (less)
             n = cut(r, i, at - n, n);

@@ -198,6 +198,21 @@ static hp_sequences part(const chunk *c, size_t *start, const hp_sequences *all)
                           .n = c->end - c->first};
 }
 
+/* Projections are given by mask; the base has none of its own. */
+static hp_status get_projection(void *payload, hp_projection *p, hp_error *err)
+{
+    const chunk *c = payload;
+    const hp_projections *given = &c->p->run->projections;
+    size_t own = c->p->has_base && !c->p->base;
+    hp_projection of_mask = *p;
+    if (p->variant < own)
+        return HP_OK;
+    of_mask.variant -= own;
+    hp_status st = given->get(given->payload, &of_mask, err);
+    p->given = of_mask.given;
+    return st;
+}
+
 /* Hidden states of a model under `masks`, for lanes from `lane` on. */
 static hp_status sweep(chunk *c, const hp_model *m, size_t lane,
                        const unsigned char *const *masks, size_t n,
@@ -217,6 +232,9 @@ static hp_status sweep(chunk *c, const hp_model *m, size_t lane,
     o.n_variants = n;
     c->before = c->done;
     c->lane = lane;
+    if (o.projections.get)
+        o.projections =
+            (hp_projections){m == c->p->model ? get_projection : NULL, c};
     if (o.progress.step)
         o.progress = (hp_progress){step, c};
     return hp_run_sweep(m, &s, &o, &observer, err);

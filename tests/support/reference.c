@@ -34,20 +34,31 @@ size_t reference_numbers(double *out, size_t room, const char *name,
     return n;
 }
 
+static void read_list(hp_sequences *out, int32_t *ids, size_t *start,
+                      const hp__node *list)
+{
+    *out = (hp_sequences){.ids = ids, .start = start};
+    start[0] = 0;
+    for (const hp__node *s = hp__node_first(list); s; s = hp__node_next(s)) {
+        size_t n = start[out->n];
+        for (const hp__node *t = hp__node_first(s); t; t = hp__node_next(t)) {
+            assert_true(n < 512);
+            ids[n++] = (int32_t)hp__node_number(t);
+        }
+        assert_true(out->n < 16);
+        start[++out->n] = n;
+    }
+}
+
 void reference_sequences(reference_data *d, const char *name)
 {
     hp__json *j = open_expected(name);
-    const hp__node *list = hp__node_find(hp__json_root(j), "sequences");
-    d->s = (hp_sequences){.ids = d->ids, .start = d->start};
-    d->start[0] = 0;
-    for (const hp__node *s = hp__node_first(list); s; s = hp__node_next(s)) {
-        size_t n = d->start[d->s.n];
-        for (const hp__node *t = hp__node_first(s); t; t = hp__node_next(t)) {
-            assert_true(n < 512);
-            d->ids[n++] = (int32_t)hp__node_number(t);
-        }
-        assert_true(d->s.n < 16);
-        d->start[++d->s.n] = n;
+    const hp__node *root = hp__json_root(j);
+    const hp__node *decoder = hp__node_find(root, "decoder_sequences");
+    read_list(&d->s, d->ids[0], d->start[0], hp__node_find(root, "sequences"));
+    if (decoder) {
+        read_list(&d->decoder, d->ids[1], d->start[1], decoder);
+        d->s.decoder = &d->decoder;
     }
     hp__json_free(j);
 }

@@ -11,9 +11,9 @@ size_t reference_numbers(double *out, size_t room, const char *name,
                          const char *key);
 
 typedef struct reference_data {
-    int32_t ids[512];
-    size_t start[17];
-    hp_sequences s;
+    int32_t ids[2][512]; /* of encoder or only stack; of decoder */
+    size_t start[2][17];
+    hp_sequences s, decoder;
 } reference_data;
 void reference_sequences(reference_data *d, const char *name);
 /* mask [n]: the heads of masked.heads. */

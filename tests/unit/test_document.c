@@ -347,7 +347,14 @@ static char *make_report(const job *j, const hp_scores *s, const char *blas)
     hp_rewrite *r = NULL;
     hp_rewrite_options o = job_options(out, 0);
     assert_int_equal(hp_rewrite_begin(&r, j->model, j->plan, &o, &err), HP_OK);
-    const hp_report report = {j->model, s, j->plan, r, o.emit, blas, words, 3};
+    const hp_report report = {.model = j->model,
+                              .scores = s,
+                              .plan = j->plan,
+                              .rewrite = r,
+                              .emit = o.emit,
+                              .blas_core = blas,
+                              .command = words,
+                              .n_command = 3};
     assert_int_equal(hp_document_report(&text, &report, &err), HP_OK);
     hp_rewrite_free(r);
     free(out);

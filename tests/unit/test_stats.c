@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 static const char *const golden[] = {"gpt2", "gpt2-bf16", "bert-mlm",
-                                     "llama-gqa"};
+                                     "llama-gqa", "t5"};
 #define N_GOLDEN (sizeof golden / sizeof *golden)
 #define MOST     ((size_t)96) /* of a block's width */
 
@@ -245,9 +245,10 @@ static void test_golden_energy(void **state)
 {
     (void)state;
     static const char *const names[] = {
-        "gpt2",        "gpt2-bare",    "gpt2-f16", "gpt2-bf16",  "gpt2-f64",
-        "gpt2-scaled", "gpt2-sharded", "bert-mlm", "bert-gamma", "bert-minilm",
-        "llama-gqa",   "llama-mqa",    "mistral",  "qwen3"};
+        "gpt2",       "gpt2-bare",   "gpt2-f16",     "gpt2-bf16",
+        "gpt2-f64",   "gpt2-scaled", "gpt2-sharded", "bert-mlm",
+        "bert-gamma", "bert-minilm", "llama-gqa",    "llama-mqa",
+        "mistral",    "qwen3",       "t5",           "t5-v11"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         double expected[128];
         reference_data d;
@@ -286,7 +287,7 @@ static void test_relative(void **state)
         const char *name = hp_model_block(m, b)->name;
         double *sum = reference_tensor(&n, "gpt2", name, "stream");
         double *error = reference_tensor(&n, "gpt2", name, "error");
-        double rows = (double)d.start[d.s.n];
+        double rows = (double)d.s.start[d.s.n];
         for (size_t h = 4 * b; h < 4 * b + 4; h++) {
             double expected = raw->values[h] * rows / *sum;
             assert_true(fabs(stream->values[h] - expected) <= 2e-5 * expected);
