@@ -67,6 +67,18 @@ static hp_status fail_none(const detecting *d)
 
 /* ---- the steps ---- */
 
+/* Which of the heads are left cannot be told without knowing the code. */
+static hp_status check_pruned(detecting *d)
+{
+    const hp__node *gone = hp__node_find(d->config, "pruned_heads");
+    if (!gone || hp__node_kind(gone) == HP__NULL ||
+        (hp__node_kind(gone) == HP__OBJECT && !hp__node_count(gone)))
+        return HP_OK;
+    return hp_fail(d->b->err, HP_UNSUPPORTED,
+                   "key 'pruned_heads': of a model that is known by its "
+                   "tensors alone no heads may be gone");
+}
+
 static hp_status find(detecting *d)
 {
     hp_model *m = d->b->m;
@@ -318,7 +330,8 @@ void hp__detect(hp__binder *b, const char *type, const char *runs_as,
     if (d.known && d.known->differs)
         d.runs_as = NULL;
     hp_status (*const steps[])(detecting *) = {
-        find, measure, count, settle_order, make_spec, make_detection};
+        check_pruned, find,      measure,       count,
+        settle_order, make_spec, make_detection};
     for (size_t i = 0; i < sizeof steps / sizeof *steps && !b->status; i++)
         b->status = steps[i](&d);
     if (b->status == HP_UNSUPPORTED)

@@ -196,3 +196,41 @@ GENERIC=$ROOT/tests/golden
     succeeds
     says "$output" "difference in loss"
 }
+
+@test "a folder of 4,008 tensors in 20 shards is detected" {
+    python3 - <<'PY'
+import json, struct
+D, LAYERS, SHARDS = 16, 334, 20
+heads, sizes, names = [{} for _ in range(SHARDS)], [0] * SHARDS, {}
+def add(i, name, *shape):
+    n = 4
+    for s in shape: n *= s
+    heads[i][name] = {"dtype": "F32", "shape": shape, "data_offsets": [sizes[i], sizes[i] + n]}
+    sizes[i] += n
+    names[name] = f"model-{i + 1:05}-of-{SHARDS:05}.safetensors"
+for layer in range(LAYERS):
+    i = layer * SHARDS // LAYERS
+    for name in ("q_proj", "k_proj", "v_proj", "out_proj"):
+        add(i, f"blocks.{layer}.attn.{name}.weight", D, D)
+        add(i, f"blocks.{layer}.attn.{name}.bias", D)
+    for name in ("norm1", "norm2"):
+        add(i, f"blocks.{layer}.{name}.weight", D)
+        add(i, f"blocks.{layer}.{name}.bias", D)
+for i, head in enumerate(heads):
+    text = json.dumps(head).encode()
+    with open(f"model-{i + 1:05}-of-{SHARDS:05}.safetensors", "wb") as f:
+        f.write(struct.pack("<Q", len(text)) + text)
+        f.truncate(8 + len(text) + sizes[i])
+json.dump({"weight_map": names}, open("model.safetensors.index.json", "w"))
+json.dump({"model_type": "mine", "num_heads": 2, "depth": LAYERS}, open("config.json", "w"))
+PY
+    hp inspect --json .
+    succeeds
+    [ "$(jq '.tensors | length' <<<"$output")" = 4008 ]
+    [ "$(jq '.blocks | length' <<<"$output")" = 334 ]
+    [ "$(jq .model.heads <<<"$output")" = 668 ]
+    [ "$(jq -r .detection.certainty <<<"$output")" = likely ]
+    hp -q random --count 600 . -o out
+    succeeds
+    [ "$(find out -name '*.safetensors' | wc -l)" = 20 ]
+}
