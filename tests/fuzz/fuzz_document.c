@@ -1,9 +1,38 @@
 /* The input is a document: what is accepted prints as a document that is
- * accepted again, and then prints the same. */
+ * accepted again, and then prints the same. Of scores plans can be made, which
+ * take of a group all heads or none where groups go whole. */
 #include "fuzz.h"
 #include "headprune/document.h"
 
 #include <string.h>
+
+static void check_whole(const hp_plan *p)
+{
+    for (size_t i = 0; i + 1 < p->n_heads; i++)
+        MUST(p->heads[i].block != p->heads[i + 1].block ||
+             p->heads[i].group != p->heads[i + 1].group ||
+             p->pruned[i] == p->pruned[i + 1]);
+}
+
+static void make_plans(const hp_scores *s)
+{
+    for (int i = 0; i < 6; i++) {
+        hp_plan *p = NULL;
+        hp_error err = {0};
+        const hp_policy policy = {.ratio = 0.6,
+                                  .scope = (hp_scope)(i / 3),
+                                  .group = (hp_group)(i % 3)};
+        if (hp_plan_make(&p, s, &policy, &err)) {
+            /* A small group has no more to give. */
+            MUST(policy.group == HP_GROUP_EVEN);
+            continue;
+        }
+        MUST((double)p->n_pruned <= 0.6 * (double)p->n_heads + 1e-6);
+        if (policy.group == HP_GROUP_KV)
+            check_whole(p);
+        hp_plan_free(p);
+    }
+}
 
 static void check_scores(const char *text, size_t len)
 {
@@ -18,6 +47,7 @@ static void check_scores(const char *text, size_t len)
     MUST(!hp_document_parse_scores(&again, once, strlen(once), &err));
     MUST(!hp_document_scores(&twice, again, &err));
     MUST(strcmp(once, twice) == 0);
+    make_plans(s);
     hp_scores_free(s);
     hp_scores_free(again);
     free(once);
