@@ -83,7 +83,7 @@ static size_t count_rounds(const making *m, size_t first, size_t end,
                            size_t *groups)
 {
     size_t rounds = SIZE_MAX;
-    for (size_t i = first, next = i; i < end; i = next, ++*groups) {
+    for (size_t i = first, next; i < end; i = next, ++*groups) {
         size_t open = 0;
         next = group_end(m, i);
         while (i + open < next && !m->members[i + open].held)
@@ -126,7 +126,7 @@ static void take_block(making *m, size_t first, size_t end)
         take_rounds(m, first, end);
         return;
     }
-    for (size_t i = first, next = i; i < end; i = next) {
+    for (size_t i = first, next; i < end; i = next) {
         next = group == HP_GROUP_KV ? group_end(m, i) : i + 1;
         take_group(m, i, next);
     }

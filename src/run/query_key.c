@@ -15,29 +15,28 @@ static void norm_heads(const hp__run *r, const hp__norm *norm, hp__matrix all,
     }
 }
 
-/* Keys come after queries in a row and turn as they do. */
-static void turn_sequence(const hp__run *r, float *rows, size_t tokens,
-                          size_t width, const hp_block *b, int back)
+/* Rows of one sequence: keys come after queries and turn as they do. */
+static void turn_sequence(const hp__run *r, hp__matrix rows, const hp_block *b,
+                          int back)
 {
     const hp__rotary *rotary = &r->rotary;
     size_t past = hp__past(r), dim = b->head_dim;
-    for (size_t i = 0; i < tokens; i++) {
+    hp__matrix heads = {rows.at, b->n_heads + b->n_kv_heads, dim, dim};
+    for (size_t i = 0; i < rows.rows; i++, heads.at += rows.ld) {
         size_t at = (past + i) * rotary->half;
-        hp__matrix heads = {rows + i * width, b->n_heads + b->n_kv_heads, dim,
-                            dim};
         (back ? r->kernels->rotate_back : r->kernels->rotate)(
             &heads, rotary->cosines + at, rotary->sines + at);
     }
 }
 
 /* All sequences of a piece, forwards or back. */
-static void turn(const hp__run *r, const hp__attention *a, const hp__piece *p,
-                 float *rows, int back)
+static void turn(const hp__run *r, const hp_block *b, const hp__piece *p,
+                 hp__matrix all, int back)
 {
     for (size_t s = p->first; s < p->first + p->n && r->rotary.half; s++) {
-        size_t tokens = hp__sequence_length(r, s);
-        turn_sequence(r, rows, tokens, a->width, a->block, back);
-        rows += tokens * a->width;
+        all.rows = hp__sequence_length(r, s);
+        turn_sequence(r, all, b, back);
+        all.at += all.rows * all.ld;
     }
 }
 
@@ -47,10 +46,11 @@ void hp__query_key(const hp__run *r, const hp__attention *a, hp__share share,
     const hp_block *b = a->block;
     const hp__piece *p = share.piece;
     size_t dim = b->head_dim, queries = (size_t)b->n_heads * dim;
-    hp__matrix all = {qkv, p->rows, dim, a->width};
+    hp__matrix all = {.rows = p->rows, .n = dim, .ld = a->width};
+    all.at = qkv;
     norm_heads(r, &a->q_norm, all, 0, b->n_heads);
     norm_heads(r, &a->k_norm, all, queries, b->n_kv_heads);
-    turn(r, a, p, qkv, 0);
+    turn(r, b, p, all, 0);
 }
 
 /* ---- back ---- */
@@ -73,8 +73,9 @@ void hp__query_key_back(const hp__run *r, const hp__attention *a,
     const hp__piece *p = share.piece;
     size_t dim = b->head_dim, queries = (size_t)b->n_heads * dim;
     size_t ld = queries + (size_t)b->n_kv_heads * dim;
-    hp__matrix g = {dqkv, p->rows, dim, a->width};
-    turn(r, a, p, dqkv, 1);
+    hp__matrix g = {.rows = p->rows, .n = dim, .ld = a->width};
+    g.at = dqkv;
+    turn(r, b, p, g, 1);
     norm_heads_back(r, &a->q_norm, g, raw, ld, b->n_heads);
     g.at += queries;
     norm_heads_back(r, &a->k_norm, g, raw ? raw + queries : NULL, ld,
