@@ -28,7 +28,8 @@ typedef struct hp_special {
 typedef struct hp_calibration_info {
     const char *source; /* a path, "standard input", "embedded:novels" */
     const char *sha256; /* 64 hex digits over the (inflated) bytes read */
-    size_t sequences, length, tokens; /* length: of the longest */
+    size_t sequences, length, tokens; /* length: of the longest; tokens: of both
+                                         sides of pairs */
     size_t unknown; /* tokens that stand for what the vocabulary lacks */
 } hp_calibration_info;
 

@@ -91,6 +91,8 @@ typedef struct hp_calibration_options {
     uint32_t vocab;          /* ids are below it */
     int no_special;          /* 1: the same windows of texts without the tokens
                                 that stand around them */
+    int pairs;               /* 1: of what an encoder and its decoder read */
+    int32_t start_token;     /* pairs of texts: the decoder's begin with it */
 } hp_calibration_options;
 
 typedef struct hp_calibration hp_calibration;
@@ -103,6 +105,11 @@ typedef struct hp_calibration hp_calibration;
  * dropped unless it is the only one. With `tokens`, every line is used as it
  * is: a line longer than `max_length`, an id out of range, an empty file:
  * HP_FORMAT with the line's number.
+ *
+ * Pairs: a text is cut into runs of two windows, of which the encoder reads the
+ * first and the decoder the start token and the second; a text that is shorter
+ * than one pair is cut in the middle. Lines of ids are [[encoder's], [decoder's
+ * ids]], taken as they are.
  */
 HP_CHECKED
 hp_status hp_calibration_open(hp_calibration **out, const hp_tokenizer *t,
@@ -111,9 +118,9 @@ void hp_calibration_free(hp_calibration *c); /* NULL is fine */
 /* Borrowed until hp_calibration_free. */
 const hp_sequences *hp_calibration_sequences(const hp_calibration *c);
 const hp_calibration_info *hp_calibration_info_get(const hp_calibration *c);
-/* [sequences] leading tokens of each that are context only: those that the
- * window before has already, and what the tokenizer puts in front. At least
- * 1. */
+/* [sequences] leading tokens of each (of pairs, of the decoder's) that are
+ * context only: those that the window before has already, and what the
+ * tokenizer puts in front. At least 1. */
 const size_t *hp_calibration_context(const hp_calibration *c);
 
 /*

@@ -17,9 +17,9 @@ enum { DEFAULT_WINDOWS = 32, DEFAULT_LENGTH = 512 };
 
 struct hp_calibration {
     hp__arena arena;
-    hp__token_rows rows;
+    hp__token_rows rows, decoder_rows;
     hp__sha256 sum;
-    hp_sequences sequences;
+    hp_sequences sequences, decoder;
     hp_calibration_info info;
     size_t before, overlap; /* ids of a window that are not new text */
     const size_t *context;
@@ -43,7 +43,8 @@ static hp_status read_tokens(hp_calibration *c, const hp_calibration_options *o,
     if (st)
         return st;
     hp__sha256_add(&c->sum, text, len);
-    st = hp__token_rows_parse(&c->rows, text, len, &rules, err);
+    st = hp__token_rows_parse(&c->rows, o->pairs ? &c->decoder_rows : NULL,
+                              text, len, &rules, err);
     free(text);
     if (st)
         return hp_fail_file(err, st, source_name(o->tokens));
@@ -64,7 +65,7 @@ static hp_status window_length(size_t *out, const hp_calibration_options *o,
                        "windows of %zu tokens are longer than the model's "
                        "maximum of %zu",
                        length, most);
-    if (length <= around)
+    if (length <= around || (o->pairs && length < 2))
         return hp_fail(err, HP_INVALID,
                        "windows of %zu tokens leave no room beside %zu special "
                        "tokens",
@@ -127,6 +128,27 @@ static hp_status add_texts(hp__buffer *ids, hp_calibration *c,
     return HP_OK;
 }
 
+static hp_status cut_texts(hp_calibration *c, const hp_calibration_options *o,
+                           const hp__buffer *ids, const hp__window_rules *rules,
+                           hp_error *err)
+{
+    const int32_t *at = (const void *)ids->data;
+    size_t n = ids->len / sizeof *at;
+    if (n < (o->pairs ? 2U : 1U)) {
+        hp_status st = hp_fail(err, HP_FORMAT,
+                               n ? "calibration text of one token cannot be "
+                                   "cut into a pair"
+                                 : "calibration text yields no token");
+        return hp_fail_file(err, st, c->info.source);
+    }
+    if (o->pairs)
+        hp__token_rows_pair(&c->rows, &c->decoder_rows, at, n, rules,
+                            o->no_special ? NULL : &o->start_token);
+    else
+        hp__token_rows_cut(&c->rows, at, n, rules);
+    return HP_OK;
+}
+
 static hp_status read_texts(hp_calibration *c, const hp_tokenizer *t,
                             const hp_calibration_options *o, hp_error *err)
 {
@@ -144,33 +166,29 @@ static hp_status read_texts(hp_calibration *c, const hp_tokenizer *t,
         st = window_overlap(&rules.overlap, o, rules.length, around, err);
     if (st)
         return st;
-    if (!hp__mul(&want, rules.most, rules.length - around))
+    rules.second = o->pairs ? rules.length - 1 : 0;
+    if (!hp__mul(&want, rules.most, rules.length - around + rules.second))
         want = SIZE_MAX;
     if (o->no_special) {
         rules.length -= around;
         rules.n_before = rules.n_after = 0;
     }
-    c->before = rules.n_before;
+    c->before = o->pairs ? 0 : rules.n_before;
     c->overlap = rules.overlap;
     st = add_texts(&ids, c, t, o, want, err);
-    size_t n = ids.len / sizeof(int32_t);
-    if (!st && !n) {
-        st = hp_fail(err, HP_FORMAT, "calibration text yields no token");
-        hp_fail_file(err, st, c->info.source);
-    }
     if (!st)
-        hp__token_rows_cut(&c->rows, (const void *)ids.data, n, &rules);
+        st = cut_texts(c, o, &ids, &rules, err);
     hp__buffer_clear(&ids);
     return st;
 }
 
 /* ---- both ---- */
 
-static size_t count_ids(const int32_t *ids, size_t n, int32_t wanted)
+static size_t count_ids(const hp_sequences *s, int32_t wanted)
 {
-    size_t count = 0;
-    for (size_t i = 0; i < n; i++)
-        count += ids[i] == wanted;
+    size_t count = s->decoder ? count_ids(s->decoder, wanted) : 0;
+    for (size_t i = 0; i < s->start[s->n]; i++)
+        count += s->ids[i] == wanted;
     return count;
 }
 
@@ -187,31 +205,44 @@ static hp_status fill_context(hp_calibration *c, hp_error *err)
     return st;
 }
 
-static hp_status finish(hp_calibration *c, hp_error *err)
+/* What was gathered, as sequences; they count in the description. */
+static hp_status fill_sequences(hp_sequences *out, hp_calibration *c,
+                                const hp__token_rows *r, hp_error *err)
 {
-    const hp__token_rows *r = &c->rows;
     size_t *start = NULL;
-    char *hex = NULL;
     if (r->ids.failed || r->ends.failed)
         return hp_fail(err, HP_NOMEM, "out of memory (calibration data)");
     hp_status st =
         hp__arena_alloc(&start, &c->arena, r->n + 1, sizeof *start, err);
+    if (st)
+        return st;
+    if (r->n)
+        memcpy(start + 1, r->ends.data, r->n * sizeof *start);
+    *out =
+        (hp_sequences){.ids = (void *)r->ids.data, .start = start, .n = r->n};
+    c->info.tokens += start[r->n];
+    for (size_t i = 0; i < r->n; i++)
+        if (start[i + 1] - start[i] > c->info.length)
+            c->info.length = start[i + 1] - start[i];
+    return HP_OK;
+}
+
+static hp_status finish(hp_calibration *c, int pairs, hp_error *err)
+{
+    char *hex = NULL;
+    hp_status st = fill_sequences(&c->sequences, c, &c->rows, err);
+    if (!st && pairs)
+        st = fill_sequences(&c->decoder, c, &c->decoder_rows, err);
     if (!st)
         st = hp__arena_alloc(&hex, &c->arena, 65, 1, err);
     if (!st)
         st = fill_context(c, err);
     if (st)
         return st;
-    memcpy(start + 1, r->ends.data, r->n * sizeof *start);
+    c->sequences.decoder = pairs ? &c->decoder : NULL;
     hp__sha256_hex(&c->sum, hex);
-    c->sequences =
-        (hp_sequences){.ids = (void *)r->ids.data, .start = start, .n = r->n};
     c->info.sha256 = hex;
-    c->info.sequences = r->n;
-    c->info.tokens = start[r->n];
-    for (size_t i = 0; i < r->n; i++)
-        if (start[i + 1] - start[i] > c->info.length)
-            c->info.length = start[i + 1] - start[i];
+    c->info.sequences = c->rows.n;
     return HP_OK;
 }
 
@@ -226,16 +257,19 @@ hp_status hp_calibration_open(hp_calibration **out, const hp_tokenizer *t,
         return hp_fail(err, HP_INVALID,
                        "a stride is of text, and lines of token ids are used "
                        "as they are");
+    if (o->pairs && o->stride)
+        return hp_fail(err, HP_INVALID,
+                       "a stride is of windows that are read alone, not of an "
+                       "encoder's and a decoder's");
     hp_status st = hp__new(&c, 1, sizeof *c, err);
     if (st)
         return st;
     hp__sha256_init(&c->sum);
     st = o->tokens ? read_tokens(c, o, err) : read_texts(c, t, o, err);
     if (!st)
-        st = finish(c, err);
+        st = finish(c, o->pairs, err);
     if (!st && !o->tokens && t->subword.unk >= 0)
-        c->info.unknown =
-            count_ids(c->sequences.ids, c->info.tokens, t->subword.unk);
+        c->info.unknown = count_ids(&c->sequences, t->subword.unk);
     if (st) {
         hp_calibration_free(c);
         return st;
@@ -249,6 +283,7 @@ void hp_calibration_free(hp_calibration *c)
     if (!c)
         return;
     hp__token_rows_clear(&c->rows);
+    hp__token_rows_clear(&c->decoder_rows);
     hp__arena_clear(&c->arena);
     free(c);
 }

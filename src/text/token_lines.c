@@ -81,7 +81,7 @@ static hp_status take_id(int32_t *out, line *l, uint32_t vocab, hp_error *err)
     return HP_OK;
 }
 
-/* What stands between two ids, or ends the line. */
+/* What stands between two ids, or ends the list. */
 static hp_status take_separator(int *more, line *l, hp_error *err)
 {
     int comma = take(l, ',');
@@ -90,17 +90,16 @@ static hp_status take_separator(int *more, line *l, hp_error *err)
         return HP_OK;
     if (!l->bracket || !take(l, ']'))
         return fail_word(l, "',' or ']' was expected", err);
-    return l->at == l->len ? HP_OK
-                           : fail_word(l, "the line should end here", err);
+    return HP_OK;
 }
 
-static hp_status parse_line(hp__token_rows *out, line *l,
-                            const hp__line_rules *rules, int keep,
-                            hp_error *err)
+/* The ids of a sequence, past its bracket where there is one; `out` NULL: they
+ * are only checked. */
+static hp_status parse_ids(hp__token_rows *out, line *l,
+                           const hp__line_rules *rules, hp_error *err)
 {
     size_t n = 0;
     int more = 1;
-    l->bracket = take(l, '[');
     while (more) {
         int32_t id = 0;
         hp_status st = take_id(&id, l, rules->vocab, err);
@@ -109,7 +108,7 @@ static hp_status parse_line(hp__token_rows *out, line *l,
         if (st)
             return st;
         n++;
-        if (keep)
+        if (out)
             hp__token_rows_add(out, &id, 1);
     }
     if (rules->max_length && n > rules->max_length)
@@ -117,14 +116,53 @@ static hp_status parse_line(hp__token_rows *out, line *l,
                        "line %zu: %zu tokens are more than the model's maximum "
                        "of %zu",
                        l->number, n, rules->max_length);
-    if (keep)
+    if (out)
         hp__token_rows_end(out);
     return HP_OK;
 }
 
-hp_status hp__token_rows_parse(hp__token_rows *out, const char *text,
-                               size_t len, const hp__line_rules *rules,
-                               hp_error *err)
+static hp_status end_line(const line *l, hp_error *err)
+{
+    return l->at == l->len ? HP_OK
+                           : fail_word(l, "the line should end here", err);
+}
+
+static hp_status parse_line(hp__token_rows *out, line *l,
+                            const hp__line_rules *rules, hp_error *err)
+{
+    l->bracket = take(l, '[');
+    if (l->bracket && l->at < l->len && l->text[l->at] == '[')
+        return hp_fail(err, HP_FORMAT,
+                       "line %zu: a pair of sequences where one is read",
+                       l->number);
+    hp_status st = parse_ids(out, l, rules, err);
+    return st ? st : end_line(l, err);
+}
+
+/* [[encoder's ids], [decoder's ids]] */
+static hp_status parse_pair(hp__token_rows *const out[2], line *l,
+                            const hp__line_rules *rules, hp_error *err)
+{
+    static const char marks[2] = {'[', ','};
+    l->bracket = 1;
+    for (int i = 0; i < 2; i++) {
+        if (!take(l, marks[i]) || !take(l, '['))
+            return fail_word(l,
+                             "a pair, [[encoder ids], [decoder ids]], was "
+                             "expected",
+                             err);
+        hp_status st = parse_ids(out[i], l, rules, err);
+        if (st)
+            return st;
+    }
+    if (!take(l, ']'))
+        return fail_word(l, "the pair should end with ']' here", err);
+    return end_line(l, err);
+}
+
+hp_status hp__token_rows_parse(hp__token_rows *out, hp__token_rows *decoder,
+                               const char *text, size_t len,
+                               const hp__line_rules *rules, hp_error *err)
 {
     hp_status st = HP_OK;
     size_t number = 1;
@@ -134,8 +172,11 @@ hp_status hp__token_rows_parse(hp__token_rows *out, const char *text,
         line l = {.text = text + at, .len = n, .number = number};
         skip_blanks(&l);
         int keep = !rules->most || out->n < rules->most;
+        hp__token_rows *const to[2] = {keep ? out : NULL,
+                                       keep ? decoder : NULL};
         if (l.at < l.len)
-            st = parse_line(out, &l, rules, keep, err);
+            st = decoder ? parse_pair(to, &l, rules, err)
+                         : parse_line(to[0], &l, rules, err);
         at += n + 1;
     }
     if (!st && !out->n)

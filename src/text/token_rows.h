@@ -20,7 +20,8 @@ void hp__token_rows_end(hp__token_rows *r);
 void hp__token_rows_clear(hp__token_rows *r);
 
 /*
- * Lines of token ids: "[1, 2]", "1 2" or "1,2"; blank ones are passed over.
+ * Lines of token ids: "[1, 2]", "1 2" or "1,2"; with `decoder` "[[1, 2], [3]]",
+ * whose second list goes there. Blank lines are passed over.
  * All lines are checked, `most` of them kept (0: all); max_length 0: a line may
  * be of any length.
  */
@@ -29,19 +30,27 @@ typedef struct hp__line_rules {
     uint32_t vocab;
 } hp__line_rules;
 HP_CHECKED
-hp_status hp__token_rows_parse(hp__token_rows *out, const char *text,
-                               size_t len, const hp__line_rules *rules,
-                               hp_error *err);
+hp_status hp__token_rows_parse(hp__token_rows *out, hp__token_rows *decoder,
+                               const char *text, size_t len,
+                               const hp__line_rules *rules, hp_error *err);
 
 /* Windows of `length` ids, `before` and `after` included, at most `most`, each
  * `overlap` ids of the text into the one before; a last one shorter than half
  * of it only when it is the only one. */
 typedef struct hp__window_rules {
     size_t most, length, overlap;
+    size_t second; /* of a pair: ids of the text that go to the decoder */
     const int32_t *before, *after;
     size_t n_before, n_after;
 } hp__window_rules;
 void hp__token_rows_cut(hp__token_rows *out, const int32_t *ids, size_t n,
                         const hp__window_rules *rules);
+/* Pairs without overlap: a window, and the `second` ids of the text that come
+ * after it with `start` (NULL: nothing) in front. A last pair with less than
+ * half of these only when it is the only one, which is cut in the middle.
+ * n >= 2 */
+void hp__token_rows_pair(hp__token_rows *out, hp__token_rows *decoder,
+                         const int32_t *ids, size_t n,
+                         const hp__window_rules *rules, const int32_t *start);
 
 #endif

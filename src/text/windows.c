@@ -20,6 +20,38 @@ void hp__token_rows_clear(hp__token_rows *r)
     r->n = 0;
 }
 
+static void add_window(hp__token_rows *out, const int32_t *ids, size_t n,
+                       const hp__window_rules *rules)
+{
+    hp__token_rows_add(out, rules->before, rules->n_before);
+    hp__token_rows_add(out, ids, n);
+    hp__token_rows_add(out, rules->after, rules->n_after);
+    hp__token_rows_end(out);
+}
+
+void hp__token_rows_pair(hp__token_rows *out, hp__token_rows *decoder,
+                         const int32_t *ids, size_t n,
+                         const hp__window_rules *rules, const int32_t *start)
+{
+    size_t first = rules->length - rules->n_before - rules->n_after;
+    for (size_t at = 0; at < n && out->n < rules->most;) {
+        size_t left = n - at, read = left < first ? left : first;
+        size_t second =
+            left - read < rules->second ? left - read : rules->second;
+        if (2 * second < rules->second) {
+            if (out->n)
+                break;
+            read = (n + 1) / 2;
+            second = n - read;
+        }
+        add_window(out, ids + at, read, rules);
+        hp__token_rows_add(decoder, start, start != NULL);
+        hp__token_rows_add(decoder, ids + at + read, second);
+        hp__token_rows_end(decoder);
+        at += read + second;
+    }
+}
+
 void hp__token_rows_cut(hp__token_rows *out, const int32_t *ids, size_t n,
                         const hp__window_rules *rules)
 {
@@ -32,9 +64,6 @@ void hp__token_rows_cut(hp__token_rows *out, const int32_t *ids, size_t n,
         /* Counted with the ids around it, as its length is. */
         if (out->n && 2 * (take + around) < rules->length)
             break;
-        hp__token_rows_add(out, rules->before, rules->n_before);
-        hp__token_rows_add(out, ids + at, take);
-        hp__token_rows_add(out, rules->after, rules->n_after);
-        hp__token_rows_end(out);
+        add_window(out, ids + at, take, rules);
     }
 }

@@ -16,7 +16,7 @@ static void check_lines(const char *text, size_t len)
     hp__token_rows rows = {{0}, {0}, 0};
     hp__line_rules rules = {.max_length = 64, .vocab = FUZZ_VOCAB};
     hp_error err = {0};
-    hp_status st = hp__token_rows_parse(&rows, text, len, &rules, &err);
+    hp_status st = hp__token_rows_parse(&rows, NULL, text, len, &rules, &err);
     MUST(st == HP_OK || (st == HP_FORMAT && err.message[0]));
     MUST(st || (rows.n && rows.ends.len == rows.n * sizeof(size_t)));
     hp__token_rows_clear(&rows);

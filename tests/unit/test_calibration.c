@@ -516,7 +516,7 @@ static void bad_lines_of_ids_are_refused_by_number(void **state)
         {"[1,]", "a token id was expected"},
         {"1,,2", "a token id was expected"},
         {"1,", "a token id was expected"},
-        {"[[1], [2]]", "a token id was expected, found '[1'"},
+        {"[[1], [2]]", "line 1: a pair of sequences where one is read"},
         {"1]", "a token id was expected"},
     };
     setup *s = *state;
