@@ -28,12 +28,10 @@ static int is_like(const hp_calibration_info *is,
  * ids and gives as many is taken for these. */
 static int holds_ids(const checking *k, const hp_calibration_info *was)
 {
-    const hp_spec *spec = hp_model_spec(k->w.model);
-    hp_calibration_options o = {.tokens = was->source,
-                                .sequences = was->sequences,
-                                .length = was->length,
-                                .max_length = spec->max_positions,
-                                .vocab = spec->vocab};
+    hp_calibration_options o = work_data_options(&k->w);
+    o.tokens = was->source;
+    o.sequences = was->sequences;
+    o.length = was->length;
     hp_calibration *ids = NULL;
     if (hp_calibration_open(&ids, NULL, &o, NULL))
         return 0;

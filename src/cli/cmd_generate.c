@@ -18,6 +18,7 @@ typedef struct text {
     FILE *out;                   /* text, or what will be text in JSON */
     FILE *ids;                   /* NULL: ids are not shown */
     size_t made;
+    int answers; /* the text is no continuation of the prompt */
     int live;    /* standard output is a terminal */
     int stopped; /* nobody reads on, or a signal came */
     hp_status status;
@@ -84,7 +85,7 @@ static void begin(text *t, const prompt *p)
     size_t len = 0;
     if (t->ids)
         fputc('[', t->ids);
-    if (!t->detokenizer)
+    if (!t->detokenizer || t->answers)
         return;
     t->status = hp_detokenizer_add(&ready, &len, t->detokenizer, p->ids, p->n,
                                    &t->error);
@@ -109,6 +110,7 @@ static void end(text *t)
 
 typedef struct generation {
     hp_generator *generator;
+    int answers; /* an encoder reads the prompt, a decoder makes the text */
     hp_detokenizer *detokenizer;
     hp_generate_options options;
     int32_t *end; /* [options.n_end] */
@@ -140,6 +142,7 @@ static hp_status show_plain(const cli *c, const generation *g, const prompt *p,
               .detokenizer = g->detokenizer,
               .out = stdout,
               .ids = g->detokenizer ? NULL : stdout,
+              .answers = g->answers,
               .live = isatty(STDOUT_FILENO)};
     return make(&t, g, p, stop, err);
 }
@@ -150,7 +153,7 @@ static hp_status show_json(const cli *c, const generation *g, const prompt *p,
 {
     char *words = NULL, *ids = NULL;
     size_t n_words = 0, n_ids = 0;
-    text t = {.c = c, .detokenizer = g->detokenizer};
+    text t = {.c = c, .detokenizer = g->detokenizer, .answers = g->answers};
     t.out = open_memstream(&words, &n_words);
     t.ids = open_memstream(&ids, &n_ids);
     hp_status st = t.out && t.ids
@@ -228,6 +231,7 @@ static hp_status open_generation(generation *g, work *w, cli *c, hp_error *err)
 {
     const option_value *v = c->opt.value;
     hp_status st = HP_OK;
+    g->answers = hp_model_spec(w->model)->n_encoder_layers > 0;
     g->options = (hp_generate_options){
         .sampling = sampling_of(c),
         .max_tokens = v[OPT_MAX_TOKENS].given ? (size_t)v[OPT_MAX_TOKENS].number

@@ -37,15 +37,13 @@ static int same_data(const hp_calibration_info *a, const hp_calibration_info *b)
 static hp_status open_evaluation(sweep_work *s, cli *c, hp_error *err)
 {
     const option_value *v = c->opt.value;
-    const hp_spec *spec = hp_model_spec(s->w.model);
     size_t most = (size_t)v[OPT_EVAL_SEQUENCES].number;
-    hp_calibration_options o = {.data = c->opt.eval_data,
-                                .n_data = c->opt.n_eval_data,
-                                .tokens = v[OPT_EVAL_TOKENS].text,
-                                .sequences = most,
-                                .length = (size_t)v[OPT_LENGTH].number,
-                                .max_length = spec->max_positions,
-                                .vocab = spec->vocab};
+    hp_calibration_options o = work_data_options(&s->w);
+    o.data = c->opt.eval_data;
+    o.n_data = c->opt.n_eval_data;
+    o.tokens = v[OPT_EVAL_TOKENS].text;
+    o.sequences = most;
+    o.length = (size_t)v[OPT_LENGTH].number;
     if (!o.tokens && !most)
         o.sequences = SIZE_MAX; /* all of the text */
     hp_status st = o.tokens ? HP_OK : work_open_tokenizer(&s->w, c, err);

@@ -12,7 +12,21 @@ static void print_ids(const int32_t *ids, size_t n)
     putchar('[');
     for (size_t i = 0; i < n; i++)
         printf(i ? ", %d" : "%d", ids[i]);
-    fputs("]\n", stdout);
+    putchar(']');
+}
+
+static void print_sequence(const hp_sequences *s, size_t i)
+{
+    print_ids(s->ids + s->start[i], s->start[i + 1] - s->start[i]);
+}
+
+static void print_pair(const hp_sequences *s, size_t i)
+{
+    putchar('[');
+    print_sequence(s, i);
+    fputs(", ", stdout);
+    print_sequence(s->decoder, i);
+    putchar(']');
 }
 
 static hp_status print_windows(work *w, cli *c, hp_error *err)
@@ -21,8 +35,10 @@ static hp_status print_windows(work *w, cli *c, hp_error *err)
     if (st)
         return st;
     const hp_sequences *s = hp_calibration_sequences(w->calibration);
-    for (size_t i = 0; i < s->n; i++)
-        print_ids(s->ids + s->start[i], s->start[i + 1] - s->start[i]);
+    for (size_t i = 0; i < s->n; i++) {
+        (s->decoder ? print_pair : print_sequence)(s, i);
+        putchar('\n');
+    }
     return HP_OK;
 }
 
@@ -41,6 +57,7 @@ static hp_status print_texts(const work *w, const cli *c, const char *text,
         if (st)
             return st;
         print_ids(got.ids, got.n);
+        putchar('\n');
         free(got.ids);
         piece += stop != NULL;
         text += piece;

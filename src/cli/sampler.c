@@ -44,8 +44,11 @@ static hp_status make(text *t, const sampler *s, const prompt *p, hp_error *err)
     hp_generate_options o = s->options;
     o.token = take_token;
     o.payload = t;
-    hp_status st =
-        hp_detokenizer_add(&ready, &len, t->detokenizer, p->ids, p->n, err);
+    hp_status st = HP_OK;
+    /* What an encoder reads is nothing that the text goes on with. */
+    if (!hp_model_spec(s->w->model)->n_encoder_layers)
+        st =
+            hp_detokenizer_add(&ready, &len, t->detokenizer, p->ids, p->n, err);
     if (!st)
         st = hp_generate(NULL, s->generator, p->ids, p->n, &o, err);
     if (t->status) {

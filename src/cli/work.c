@@ -97,18 +97,30 @@ hp_status work_open_tokenizer(work *w, cli *c, hp_error *err)
     return st;
 }
 
+hp_calibration_options work_data_options(const work *w)
+{
+    const hp_spec *s = hp_model_spec(w->model);
+    return (hp_calibration_options){.max_length = s->max_positions,
+                                    .vocab = room_of(w->model),
+                                    .pairs = s->n_encoder_layers > 0,
+                                    .start_token = s->start_token};
+}
+
 /* `what` is "calibration" or the like. */
 static void say_data(const work *w, const cli *c, const char *what)
 {
     const hp_calibration_info *info = hp_calibration_info_get(w->calibration);
+    int pairs = hp_calibration_sequences(w->calibration)->decoder != NULL;
     if (!strncmp(info->source, "embedded:", 9))
         console_say(&c->con, SAY_NOTE,
-                    "%s: built-in sample (twelve novels), %zu x %zu "
+                    "%s: built-in sample (twelve novels), %zu %sx %zu "
                     "tokens; --data FILE uses your own",
-                    what, info->sequences, info->length);
+                    what, info->sequences, pairs ? "pairs of 2 " : "",
+                    info->length);
     else
-        console_say(&c->con, SAY_DETAIL, "%s: %s, %zu sequences, %zu tokens",
-                    what, info->source, info->sequences, info->tokens);
+        console_say(&c->con, SAY_DETAIL, "%s: %s, %zu %s, %zu tokens", what,
+                    info->source, info->sequences,
+                    pairs ? "pairs" : "sequences", info->tokens);
     if (info->unknown > info->tokens / 10)
         console_say(&c->con, SAY_WARNING,
                     "warning: %.0f %% of the %s tokens are unknown "
@@ -120,19 +132,16 @@ static hp_status read_data(work *w, cli *c, const char *what, size_t most,
                            hp_error *err)
 {
     const option_value *v = c->opt.value;
-    const hp_spec *spec = hp_model_spec(w->model);
     if (c->opt.n_data && v[OPT_TOKENS].text)
         return hp_fail(err, HP_INVALID, "--data and --tokens together");
-    hp_calibration_options o = {.data = c->opt.data,
-                                .n_data = c->opt.n_data,
-                                .tokens = v[OPT_TOKENS].text,
-                                .sequences = most,
-                                .stride = (size_t)v[OPT_STRIDE].number,
-                                .length = (size_t)v[OPT_LENGTH].number,
-                                .max_length = spec->max_positions,
-                                .vocab = room_of(w->model),
-                                .no_special =
-                                    options_has(&c->opt, OPT_NO_SPECIAL)};
+    hp_calibration_options o = work_data_options(w);
+    o.data = c->opt.data;
+    o.n_data = c->opt.n_data;
+    o.tokens = v[OPT_TOKENS].text;
+    o.sequences = most;
+    o.stride = (size_t)v[OPT_STRIDE].number;
+    o.length = (size_t)v[OPT_LENGTH].number;
+    o.no_special = options_has(&c->opt, OPT_NO_SPECIAL);
     hp_status st = o.tokens ? HP_OK : work_open_tokenizer(w, c, err);
     if (!st)
         st = hp_calibration_open(&w->calibration, w->tokenizer, &o, err);

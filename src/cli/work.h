@@ -43,6 +43,8 @@ HP_CHECKED
 hp_status work_open_running(work *w, cli *c, const char *path, hp_error *err);
 HP_CHECKED
 hp_status work_open_tokenizer(work *w, cli *c, hp_error *err);
+/* What the model asks of data. */
+hp_calibration_options work_data_options(const work *w);
 HP_CHECKED
 hp_status work_calibrate(work *w, cli *c, hp_error *err);
 /* The same data options, but all windows of a text unless --sequences says how

@@ -26,6 +26,8 @@ static char golden_folders[][16] = {
     "qwen3",
     "t5",
     "t5-v11",
+    "t5-encoder",
+    "umt5",
     "opt",
     /* whose weights are read, and that are not run: */
     "phi",
