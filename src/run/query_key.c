@@ -61,7 +61,8 @@ static void norm_heads_back(const hp__run *r, const hp__norm *norm,
     if (norm->kind == HP_NORM_NONE)
         return;
     for (size_t h = 0; h < heads; h++) {
-        hp__matrix x = {raw + h * g.n, g.rows, g.n, ld};
+        hp__matrix x = {.rows = g.rows, .n = g.n, .ld = ld};
+        x.at = raw + h * g.n;
         r->kernels->norm_back(g.at + h * g.n, g.ld, &x, norm);
     }
 }

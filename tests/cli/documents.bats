@@ -34,6 +34,29 @@ valid() {
     valid d/headprune.json report-1.schema.json
 }
 
+@test "documents of heads that share keys and values conform" {
+    grouped=$ROOT/tests/golden/llama-gqa
+    "$HEADPRUNE" -q score magnitude --json "$grouped" >s.json
+    valid s.json scores-1.schema.json
+    [ "$(jq -c '[.heads[].group] | unique' s.json)" = "[0,1]" ]
+    "$HEADPRUNE" plan s.json --ratio 0.5 --group even --json >p.json
+    valid p.json plan-1.schema.json
+    [ "$(jq -r .policy.group p.json)" = even ]
+    "$HEADPRUNE" -q apply "$grouped" --plan p.json -o out
+    valid out/headprune.json report-1.schema.json
+    "$HEADPRUNE" -q sweep --methods magnitude --ratios 0.5 --group kv --json \
+        --tokens "$ROOT/tests/cli/llama.ids" "$grouped" >w.json
+    valid w.json sweep-1.schema.json
+    "$HEADPRUNE" inspect --json "$grouped" >i.json
+    valid i.json inspect-1.schema.json
+    jq '.heads[0].group = -1' s.json >bad.json
+    run valid bad.json scores-1.schema.json
+    [ "$status" -ne 0 ]
+    jq '.policy.group = "pair"' p.json >bad.json
+    run valid bad.json plan-1.schema.json
+    [ "$status" -ne 0 ]
+}
+
 @test "inspect and methods conform to their schemas" {
     for model in models/gpt2-novels models/reaction-bert \
         tests/hostile/index_valid_2 tests/hostile/ok_extra_all_dtypes \
