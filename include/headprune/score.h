@@ -64,6 +64,7 @@ typedef enum hp_normalize {
     HP_NORMALIZE_LAYER /* the square root of the sum of squares of all scores of
                           the attention block */
 } hp_normalize;
+#define HP_DEFAULT_MIX "entropy:0.5,magnitude:0.5"
 /* The unit of scores of that kind. */
 #define HP_UNIT_OF_LAYER "of layer"
 
@@ -74,6 +75,13 @@ typedef struct hp_score_options {
     uint64_t seed;
     hp_energy_share relative; /* of energy */
     hp_normalize normalize;
+    const char *mix; /* of hybrid: "entropy:0.5,magnitude:0.5"; NULL: that */
+    /* Above 0: scores are taken again whenever this share of the heads has
+     * gone, lowest (or highest) first, with those silent. The score of a head
+     * is then its place in that order. `iterate_to` heads are taken so, 0: all;
+     * the rest follows as the last scores say. */
+    double iterate;
+    size_t iterate_to;
     /* Methods that need a loss, of masked models: tokens that are never masked,
      * and the id they are masked with. Or `labels`: [tokens] the token to
      * predict there, -1 elsewhere, for sequences that hold the mask token

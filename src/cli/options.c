@@ -4,6 +4,7 @@
  * that nobody wonders which one counts.
  */
 #include "cli/options.h"
+#include "headprune/score.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -163,6 +164,12 @@ const option_row option_rows[] = {
         CHOICE("normalize", "WHAT", "none|layer", TAKES_SWEPT,
                "divide the scores of every block by the root of the sum of "
                "their squares (layer; default none)"),
+    [OPT_MIX] = TEXT("mix", 0, "LIST", TAKES_SWEPT | TAKES_CHECK,
+                     "methods whose ranks hybrid weighs, with their weights "
+                     "(default " HP_DEFAULT_MIX ")"),
+    [OPT_ITERATE] = {"iterate", 0, OPTION_SHARE, "STEP", NULL, 0, 0,
+                     TAKES_SWEPT,
+                     "score again whenever this share of the heads has gone"},
     [OPT_CONFIG] = TEXT("config", 0, "FILE", TAKES_MODEL,
                         "config.json, when it is not beside the model"),
     [OPT_AS] = TEXT("as", 0, "TYPE", TAKES_MODEL | TAKES_DIFF,

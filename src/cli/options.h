@@ -100,6 +100,8 @@ typedef enum option_id {
     OPT_SEED,
     OPT_RELATIVE,
     OPT_NORMALIZE,
+    OPT_MIX,
+    OPT_ITERATE,
     OPT_CONFIG,
     OPT_AS,
     OPT_N_HEADS,

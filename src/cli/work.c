@@ -221,10 +221,24 @@ hp_run_options work_run_options(const work *w, const cli *c)
 hp_status work_prepare_method(work *w, cli *c, const hp_method *method,
                               hp_error *err)
 {
+    const option_value *iterate = &c->opt.value[OPT_ITERATE];
+    if (iterate->given && iterate->share <= 0)
+        return hp_fail(err, HP_INVALID, "--iterate 0: no head would ever go");
     hp_status st = hp_method_fits(method, w->model, err);
-    if (!st && method->needs_loss)
+    if (!st && (method->needs_loss || options_has(&c->opt, OPT_MIX)))
         st = work_find_special(&w->special, w->special_ids, w, c, err);
     return st;
+}
+
+/* How many heads the policy takes at most; 0: that is not known. */
+static size_t heads_that_go(const work *w, const cli *c)
+{
+    const option_value *v = c->opt.value;
+    double heads = (double)hp_model_n_heads(w->model);
+    if (v[OPT_SCOPE].number || v[OPT_KEEP].given || v[OPT_PROTECT].given)
+        return 0;
+    return v[OPT_COUNT].given ? (size_t)v[OPT_COUNT].number
+                              : (size_t)(v[OPT_RATIO].share * heads + 1e-9);
 }
 
 hp_status work_score_with(hp_scores **out, const work *w, cli *c,
@@ -233,6 +247,11 @@ hp_status work_score_with(hp_scores **out, const work *w, cli *c,
     hp_score_options o = {.run = work_run_options(w, c), .seed = seed};
     o.relative = (hp_energy_share)c->opt.value[OPT_RELATIVE].number;
     o.normalize = (hp_normalize)c->opt.value[OPT_NORMALIZE].number;
+    o.mix = c->opt.value[OPT_MIX].text;
+    o.iterate = c->opt.value[OPT_ITERATE].share;
+    o.iterate_to = heads_that_go(w, c);
+    if (!method->needs_data && method != c->method) /* of a sweep */
+        o.iterate = 0;
     o.special = w->special;
     if (w->calibration && method->needs_data) {
         o.sequences = hp_calibration_sequences(w->calibration);

@@ -10,10 +10,10 @@
 #include <string.h>
 
 static const hp__scorer *const table[] = {
-    &hp__scorer_entropy,  &hp__scorer_magnitude,
-    &hp__scorer_random,   &hp__scorer_energy,
-    &hp__scorer_gradient, &hp__scorer_fisher,
-    &hp__scorer_taylor,   NULL};
+    &hp__scorer_entropy,  &hp__scorer_magnitude,   &hp__scorer_random,
+    &hp__scorer_energy,   &hp__scorer_gradient,    &hp__scorer_fisher,
+    &hp__scorer_taylor,   &hp__scorer_loss_energy, &hp__scorer_obs,
+    &hp__scorer_ablation, &hp__scorer_hybrid,      NULL};
 
 const hp_method *hp_method_at(size_t i)
 {
@@ -167,8 +167,8 @@ static int compare_ranked(const void *a, const void *b)
     return (x->head > y->head) - (x->head < y->head);
 }
 
-static hp_status rank_scores(uint32_t *rank, const double *values, size_t n,
-                             int highest_first, hp_error *err)
+hp_status hp__scores_rank(uint32_t *rank, const double *values, size_t n,
+                          int highest_first, hp_error *err)
 {
     ranked *r = NULL;
     hp_status st = hp__new(&r, n, sizeof *r, err);
@@ -208,7 +208,9 @@ static hp_status describe(hp_scores *s, hp__arena *a, const hp_model *m,
     s->unit = scorer->unit ? scorer->unit(o) : scorer->method.unit;
     if (o->normalize == HP_NORMALIZE_LAYER)
         s->unit = HP_UNIT_OF_LAYER;
-    s->prunes_highest = scorer->method.prunes_highest;
+    if (o->iterate > 0)
+        s->unit = "place";
+    s->prunes_highest = scorer->method.prunes_highest && !(o->iterate > 0);
     s->has_seed = scorer->uses_seed;
     s->seed = scorer->uses_seed ? o->seed : 0;
     s->n_heads = hp_model_n_heads(m);
@@ -220,9 +222,9 @@ static hp_status describe(hp_scores *s, hp__arena *a, const hp_model *m,
     return st;
 }
 
-static hp_status compute(double *values, const hp_model *m,
-                         const hp__scorer *scorer, const hp_score_options *o,
-                         hp_error *err)
+hp_status hp__scores_compute(double *values, const hp_model *m,
+                             const hp__scorer *scorer,
+                             const hp_score_options *o, hp_error *err)
 {
     hp_status st = check_sequences(scorer, o->sequences, err);
     if (!st)
@@ -232,7 +234,32 @@ static hp_status compute(double *values, const hp_model *m,
                            : scorer->weigh(values, m, o, err);
     if (!st && o->normalize == HP_NORMALIZE_LAYER)
         normalise(values, m);
-    return st;
+    return st ? st : round_scores(values, m, err);
+}
+
+static hp_status check_iteration(const hp__scorer *scorer,
+                                 const hp_score_options *o, hp_error *err)
+{
+    if (!(o->iterate > 0 && o->iterate <= 1))
+        return hp_fail(err, HP_INVALID,
+                       "a step of %g of the heads, not above 0 and up to 1",
+                       o->iterate);
+    return scorer->method.needs_data
+               ? HP_OK
+               : hp_fail(err, HP_INVALID,
+                         "method '%s' looks at no data: its scores stay what "
+                         "they are when heads go",
+                         scorer->method.name);
+}
+
+static hp_status get_values(double *values, const hp_model *m,
+                            const hp__scorer *scorer, const hp_score_options *o,
+                            hp_error *err)
+{
+    if (o->iterate == 0)
+        return hp__scores_compute(values, m, scorer, o, err);
+    hp_status st = check_iteration(scorer, o, err);
+    return st ? st : hp__scores_iterate(values, m, scorer, o, err);
 }
 
 static hp_status fill(hp_scores *s, hp__arena *a, const hp_model *m,
@@ -247,11 +274,9 @@ static hp_status fill(hp_scores *s, hp__arena *a, const hp_model *m,
     if (!st)
         st = hp__arena_alloc(&rank, a, s->n_heads, sizeof *rank, err);
     if (!st)
-        st = compute(values, m, scorer, o, err);
+        st = get_values(values, m, scorer, o, err);
     if (!st)
-        st = round_scores(values, m, err);
-    if (!st)
-        st = rank_scores(rank, values, s->n_heads, s->prunes_highest, err);
+        st = hp__scores_rank(rank, values, s->n_heads, s->prunes_highest, err);
     s->values = values;
     s->rank = rank;
     return st;

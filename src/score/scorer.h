@@ -34,6 +34,22 @@ typedef struct hp__scorer {
 
 extern const hp__scorer hp__scorer_entropy, hp__scorer_magnitude,
     hp__scorer_random, hp__scorer_energy, hp__scorer_gradient,
-    hp__scorer_fisher, hp__scorer_taylor;
+    hp__scorer_fisher, hp__scorer_taylor, hp__scorer_loss_energy,
+    hp__scorer_obs, hp__scorer_ablation, hp__scorer_hybrid;
+
+/* Checked and rounded scores of one method: values [heads of m]. */
+HP_CHECKED
+hp_status hp__scores_compute(double *values, const hp_model *m,
+                             const hp__scorer *scorer,
+                             const hp_score_options *o, hp_error *err);
+/* rank [n]: 0 goes first; ties in the order of heads. */
+HP_CHECKED
+hp_status hp__scores_rank(uint32_t *rank, const double *values, size_t n,
+                          int highest_first, hp_error *err);
+/* Places in the order of o->iterate. */
+HP_CHECKED
+hp_status hp__scores_iterate(double *places, const hp_model *m,
+                             const hp__scorer *scorer,
+                             const hp_score_options *o, hp_error *err);
 
 #endif

@@ -147,17 +147,26 @@ static void add_stream(hp__accumulator *a, hp__sums *to, const float *x,
         *to->stream += a->squares[r];
 }
 
+void hp__accumulate_rows(hp__accumulator *a, hp__sums *to, const float *z,
+                         size_t rows, size_t n)
+{
+    for (size_t from = 0; from < rows; from += HP__STRIP_ROWS) {
+        size_t left = rows - from;
+        strip s = {z + from * n, left < HP__STRIP_ROWS ? left : HP__STRIP_ROWS,
+                   n};
+        prepare(a, to, &s);
+        add_tiles(a, to, &s);
+    }
+}
+
 void hp__accumulate(hp__accumulator *a, hp__sums *to,
                     const hp_seen_outputs *seen)
 {
+    hp__accumulate_rows(a, to, seen->z, seen->rows, seen->n);
     for (size_t from = 0; from < seen->rows; from += HP__STRIP_ROWS) {
         size_t left = seen->rows - from;
-        strip s = {seen->z + from * seen->n,
-                   left < HP__STRIP_ROWS ? left : HP__STRIP_ROWS, seen->n};
-        prepare(a, to, &s);
-        add_tiles(a, to, &s);
-        add_stream(a, to, seen->stream + from * seen->width, s.rows,
-                   seen->width);
+        add_stream(a, to, seen->stream + from * seen->width,
+                   left < HP__STRIP_ROWS ? left : HP__STRIP_ROWS, seen->width);
     }
 }
 

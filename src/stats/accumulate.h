@@ -36,6 +36,9 @@ hp_status hp__accumulator_open(hp__accumulator *a, const hp__blas *blas,
 void hp__accumulator_close(hp__accumulator *a);
 void hp__accumulate(hp__accumulator *a, hp__sums *to,
                     const hp_seen_outputs *seen);
+/* The same for any rows z [rows, n]; to->stream stays. */
+void hp__accumulate_rows(hp__accumulator *a, hp__sums *to, const float *z,
+                         size_t rows, size_t n);
 /* Makes C whole. */
 void hp__sums_mirror(double *c, size_t n);
 

@@ -14,7 +14,7 @@ ids() {
 
 @test "gradient, fisher and taylor score, and prune" {
     ids
-    for method in gradient fisher taylor; do
+    for method in gradient fisher taylor loss-energy obs; do
         hp score $method --tokens x.ids --json "$TINY"
         succeeds
         [ "$(jq -r '.method.name, (.heads | length)' <<<"$output" |
@@ -26,14 +26,16 @@ ids() {
     [ -f pruned/model.safetensors ]
 }
 
-@test "threads and budget change no byte of a gradient's score" {
+@test "threads and budget change no byte of a score" {
     ids
-    hp score gradient --tokens x.ids --json "$TINY"
-    first=$output
-    for options in "--threads 1" "--threads 3" "--budget 1KiB"; do
-        # shellcheck disable=SC2086 # two words
-        hp score gradient $options --tokens x.ids --json "$TINY"
-        [ "$output" = "$first" ] || show "$options"
+    for method in gradient obs ablation; do
+        hp score $method --tokens x.ids --json "$TINY"
+        first=$output
+        for options in "--threads 1" "--threads 3" "--budget 1KiB"; do
+            # shellcheck disable=SC2086 # two words
+            hp score $method $options --tokens x.ids --json "$TINY"
+            [ "$output" = "$first" ] || show "$method $options"
+        done
     done
 }
 
@@ -77,4 +79,30 @@ ids() {
     succeeds
     [ "$(jq -r '[.points[].method] | unique | join(" ")' <<<"$output")" = \
         "gradient random" ]
+}
+
+@test "hybrid mixes ranks as --mix says" {
+    ids
+    hp score hybrid --mix gradient:2,magnitude --tokens x.ids --json "$TINY"
+    succeeds
+    [ "$(jq -r '[.heads[].score * 3 | . - round | fabs] | max < 0.001' \
+        <<<"$output")" = true ]
+    hp score hybrid --mix gradient:2,magnitud --tokens x.ids "$TINY"
+    fails 2 "the mix names 'magnitud'"
+    hp score hybrid --mix gradient:nan --tokens x.ids "$TINY"
+    fails 2 "'nan'"
+}
+
+@test "--iterate scores again as heads go" {
+    ids
+    hp score gradient --iterate 0.25 --tokens x.ids --json "$TINY"
+    succeeds
+    [ "$(jq -c '[.heads[].score] | sort' <<<"$output")" = \
+        "[0,1,2,3,4,5,6,7]" ]
+    hp -q gradient --iterate 0.125 --count 3 --tokens x.ids "$TINY" -o pruned
+    succeeds
+    hp magnitude --iterate 0.25 --count 3 "$TINY" -o other
+    fails 2 "looks at no data"
+    hp score gradient --iterate 0 --tokens x.ids "$TINY"
+    fails 2 "--iterate"
 }

@@ -22,6 +22,7 @@
 #define ENTROPY_TOLERANCE   1e-5 /* of the value */
 #define LOSS_TOLERANCE      1e-5 /* of the value */
 #define GRADIENT_TOLERANCE  1e-4 /* of the value */
+#define METRIC_TOLERANCE    1e-4 /* of the value */
 #define MAGNITUDE_TOLERANCE 1e-7 /* of the value */
 #define OUTPUT_TOLERANCE    1e-4 /* of the range of one position */
 
@@ -97,10 +98,8 @@ static numbers numbers_of(const cJSON *node)
     return out;
 }
 
-static cJSON *parse_file(const char *folder)
+static cJSON *parse_json(const char *path)
 {
-    char path[256];
-    snprintf(path, sizeof path, "tests/golden/%s/expected.json", folder);
     FILE *f = fopen(path, "rb");
     assert_non_null(f);
     char *text = zeroed((size_t)1 << 20, 1);
@@ -134,6 +133,13 @@ static void free_sequences(hp_sequences *s)
 {
     free((void *)(uintptr_t)s->ids);
     free((void *)(uintptr_t)s->start);
+}
+
+static cJSON *parse_file(const char *folder)
+{
+    char path[256];
+    snprintf(path, sizeof path, "tests/golden/%s/expected.json", folder);
+    return parse_json(path);
 }
 
 static void read_sequences(golden *g)
@@ -553,8 +559,8 @@ static void gradients_agree(void **state)
     close_golden(&g);
 }
 
-static void assert_scores(const golden *g, const char *method, const char *key,
-                          double tolerance)
+static void assert_scores(const golden *g, const char *method,
+                          const cJSON *expected, double tolerance)
 {
     int32_t *labels = labels_of(g);
     hp_score_options o = {.run = {.backend = g->backend},
@@ -571,7 +577,7 @@ static void assert_scores(const golden *g, const char *method, const char *key,
             fail_msg("%s", err.message);
         numbers got = {zeroed(s->n_heads, sizeof(double)), s->n_heads};
         memcpy(got.at, s->values, s->n_heads * sizeof *got.at);
-        assert_relative(&got, get(g->expected, key), tolerance);
+        assert_relative(&got, expected, tolerance);
         free(got.at);
     }
     hp_scores_free(s);
@@ -582,8 +588,54 @@ static void scores_of_the_loss_agree(void **state)
 {
     golden g;
     open_golden(&g, *state);
-    assert_scores(&g, "gradient", "gradient", GRADIENT_TOLERANCE);
-    assert_scores(&g, "fisher", "fisher", GRADIENT_TOLERANCE);
+    static const char *const methods[] = {"gradient", "fisher"};
+    for (size_t i = 0; i < 2; i++)
+        assert_scores(&g, methods[i],
+                      g.n_targets ? get(g.expected, methods[i]) : NULL,
+                      GRADIENT_TOLERANCE);
+    close_golden(&g);
+}
+
+/* Scores in the metric of the loss, of the folders that were computed. */
+static void scores_in_the_metric_of_the_loss_agree(void **state)
+{
+    golden g;
+    cJSON *all = parse_json("tests/golden/loss_metric.json"), *node;
+    cJSON *of_folder = cJSON_DetachItemFromObject(all, *state);
+    open_golden(&g, *state);
+    cJSON_ArrayForEach(node, of_folder)
+    {
+        assert_scores(&g, node->string, node, METRIC_TOLERANCE);
+    }
+    cJSON_Delete(of_folder);
+    cJSON_Delete(all);
+    close_golden(&g);
+}
+
+/* A difference of two losses: as exact as they are. */
+static void ablations_agree(void **state)
+{
+    golden g;
+    open_golden(&g, *state);
+    int32_t *labels = labels_of(&g);
+    hp_score_options o = {.run = {.backend = g.backend, .budget = 1},
+                          .sequences = &g.sequences,
+                          .labels = labels};
+    for (unsigned i = 0; i < 2 && g.n_targets; i++, o.run.budget = 0) {
+        numbers want = numbers_of(get(g.expected, "ablation"));
+        double loss = get(g.expected, "loss")->valuedouble;
+        hp_scores *s = NULL;
+        hp_error err = {{0}, {0}, {0}};
+        if (hp_score(&s, g.model, hp_method_find("ablation"), &o, &err))
+            fail_msg("%s", err.message);
+        for (size_t h = 0; h < s->n_heads; h++)
+            if (!(fabs(s->values[h] - want.at[h]) <= LOSS_TOLERANCE * loss))
+                fail_msg("head %s: %.9g, expected %.9g", s->heads[h].id,
+                         s->values[h], want.at[h]);
+        hp_scores_free(s);
+        free(want.at);
+    }
+    free(labels);
     close_golden(&g);
 }
 
@@ -622,7 +674,7 @@ static void slices_agree(void **state)
     close_golden(&g);
 }
 
-#define N_CHECKS 7U
+#define N_CHECKS 9U
 
 int main(void)
 {
@@ -632,6 +684,8 @@ int main(void)
         cmocka_unit_test(evaluations_agree),
         cmocka_unit_test(gradients_agree),
         cmocka_unit_test(scores_of_the_loss_agree),
+        cmocka_unit_test(ablations_agree),
+        cmocka_unit_test(scores_in_the_metric_of_the_loss_agree),
         cmocka_unit_test(magnitudes_agree),
         cmocka_unit_test(slices_agree),
     };

@@ -1,0 +1,173 @@
+#include "score/loss_metric.h"
+#include "base/arena.h"
+#include "model/graph.h"
+#include "nn/dense.h"
+#include "nn/machine.h"
+#include "score/loss_sweep.h"
+#include "stats/accumulate.h"
+#include "stats/output_map.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct pass {
+    const hp_model *m;
+    const hp__loss_metric_visitor *visitor;
+    const hp_sequences *sequences;
+    hp__loss_metric metric;
+    hp__accumulator accumulator;
+    size_t side;        /* the largest of all n and D */
+    double *squares[4]; /* [side, side] each */
+    double *sums;       /* [side] */
+    float *scaled;      /* [HP__STRIP_ROWS, D] */
+    size_t rows;        /* of the block that is seen */
+} pass;
+
+void hp__wide_multiply(const hp__blas *blas, unsigned threads,
+                       const hp__wide_product *p)
+{
+#pragma omp parallel for num_threads(threads) schedule(dynamic)
+    for (size_t i = 0; i < p->rows; i += HP__METRIC_ROWS) {
+        size_t left = p->rows - i;
+        const hp__dense_product part = {
+            .m = left < HP__METRIC_ROWS ? left : HP__METRIC_ROWS,
+            .n = p->columns,
+            .k = p->k,
+            .a = p->a + i * p->lda,
+            .lda = p->lda,
+            .b = p->b,
+            .ldb = p->ldb,
+            .b_turned = p->b_turned,
+            .c = p->c + i * p->columns,
+            .ldc = p->columns,
+            .add = p->add};
+        hp__dense_multiply(blas, &part);
+    }
+}
+
+/* ---- sums ---- */
+
+/* G is of summed losses: of a sequence with many targets it counts more. */
+static void add_gradients(pass *p, const hp_seen_gradients *seen)
+{
+    const size_t *start = seen->start;
+    hp__sums g = {.c = p->squares[1], .sum = p->sums};
+    size_t sequence = 0;
+    for (size_t from = 0; from < seen->rows; from += HP__STRIP_ROWS) {
+        size_t left = seen->rows - from;
+        size_t rows = left < HP__STRIP_ROWS ? left : HP__STRIP_ROWS;
+        for (size_t r = 0; r < rows; r++) {
+            while (start[sequence + 1] - start[0] <= from + r)
+                sequence++;
+            const float *row = seen->gradient + (from + r) * seen->width;
+            float by = (float)seen->n_labels[sequence];
+            for (size_t i = 0; i < seen->width; i++)
+                p->scaled[r * seen->width + i] = row[i] * by;
+        }
+        hp__accumulate_rows(&p->accumulator, &g, p->scaled, rows, seen->width);
+    }
+}
+
+static void begin(pass *p, const hp_seen_gradients *seen)
+{
+    memset(p->squares[0], 0, seen->n * seen->n * sizeof(double));
+    memset(p->squares[1], 0, seen->width * seen->width * sizeof(double));
+    p->rows = 0;
+}
+
+static void mean_of(double *c, size_t n, size_t rows)
+{
+    hp__sums_mirror(c, n);
+    for (size_t i = 0; i < n * n; i++)
+        c[i] /= (double)rows;
+}
+
+/* G gives way to the visitor's room, W to W G. */
+static hp_status finish(pass *p, const hp_seen_gradients *seen, hp_error *err)
+{
+    double *g = p->squares[1], *w = p->squares[2], *m = p->squares[3];
+    size_t n = seen->n, width = seen->width;
+    hp__loss_metric *out = &p->metric;
+    mean_of(p->squares[0], n, p->rows);
+    mean_of(g, width, p->rows);
+    hp_status st = hp__projection_read(w, p->m, seen->block, err);
+    if (st)
+        return st;
+    const hp__wide_product of_g = {n,     width, width, w, g,
+                                   width, width, 0,     m, 0};
+    hp__wide_multiply(out->blas, out->threads, &of_g);
+    const hp__wide_product of_w = {n, n, width, m, w, width, width, 1, g, 0};
+    hp__wide_multiply(out->blas, out->threads, &of_w);
+    out->block = seen->block;
+    out->n = n;
+    out->c = p->squares[0];
+    out->m = g;
+    out->room[0] = w;
+    out->room[1] = m;
+    return p->visitor->visit(p->visitor->payload, out, err);
+}
+
+static hp_status see(void *payload, const hp_seen_gradients *seen,
+                     hp_error *err)
+{
+    pass *p = payload;
+    hp__sums c = {.c = p->squares[0], .sum = p->sums};
+    if (!seen->first_sequence)
+        begin(p, seen);
+    hp__accumulate_rows(&p->accumulator, &c, seen->z, seen->rows, seen->n);
+    add_gradients(p, seen);
+    p->rows += seen->rows;
+    int last = seen->first_sequence + seen->n_sequences == p->sequences->n;
+    return last ? finish(p, seen, err) : HP_OK;
+}
+
+/* ---- all of it ---- */
+
+static hp_status open_pass(pass *p, hp_error *err)
+{
+    size_t width = p->m->spec.width;
+    p->side = width;
+    for (size_t i = 0; i < p->m->n_blocks; i++) {
+        const hp_block *b = &p->m->blocks[i];
+        size_t n = (size_t)b->n_heads * b->head_dim;
+        p->side = n > p->side ? n : p->side;
+    }
+    hp_status st = HP_OK;
+    for (size_t i = 0; i < 4 && !st; i++)
+        st = hp__new(&p->squares[i], p->side, p->side * sizeof(double), err);
+    if (!st)
+        st = hp__new(&p->sums, p->side, sizeof(double), err);
+    if (!st)
+        st = hp__new(&p->scaled, HP__STRIP_ROWS, width * sizeof(float), err);
+    return st ? st
+              : hp__accumulator_open(&p->accumulator, p->metric.blas,
+                                     p->metric.threads, p->side, err);
+}
+
+static void close_pass(pass *p)
+{
+    hp__accumulator_close(&p->accumulator);
+    for (size_t i = 0; i < 4; i++)
+        free(p->squares[i]);
+    free(p->sums);
+    free(p->scaled);
+}
+
+hp_status hp__loss_metric_sweep(const hp_model *m, const hp_score_options *o,
+                                const hp__loss_metric_visitor *visitor,
+                                hp_error *err)
+{
+    unsigned wanted = o->run.threads ? o->run.threads : hp_backend_cpus();
+    pass p = {.m = m, .visitor = visitor, .sequences = o->sequences};
+    const hp__loss_sweep sweep = {m, o, see, &p};
+    size_t predicting;
+    p.metric.blas = &o->run.backend->blas;
+    p.metric.threads = hp__blas_room(wanted);
+    if (!p.metric.threads)
+        p.metric.threads = 1;
+    hp_status st = open_pass(&p, err);
+    if (!st)
+        st = hp__loss_sweep_run(&predicting, &sweep, err);
+    close_pass(&p);
+    return st;
+}

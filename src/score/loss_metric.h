@@ -1,0 +1,53 @@
+#ifndef HEADPRUNE_SCORE_LOSS_METRIC_H
+#define HEADPRUNE_SCORE_LOSS_METRIC_H
+
+#include "headprune/score.h"
+#include "nn/blas.h"
+
+/*
+ * What a change of a block's output costs, to second order: with g the gradient
+ * of a sequence's summed loss at what the block adds to the stream, a change d
+ * costs about d' G d, G = E g g' over all query positions. What heads put out
+ * lies in C = E z z'. Both are symmetric, of double precision.
+ */
+typedef struct hp__loss_metric {
+    const hp_block *block;
+    const hp__blas *blas;
+    unsigned threads;
+    size_t n;        /* n_heads * head_dim */
+    double *c;       /* [n, n] C */
+    double *m;       /* [n, n] W G W', W [n, D] the output projection */
+    double *room[2]; /* [n, n] each, of the visitor as are c and m */
+} hp__loss_metric;
+
+typedef struct hp__loss_metric_visitor {
+    hp_status (*visit)(void *payload, const hp__loss_metric *metric,
+                       hp_error *err);
+    void *payload;
+} hp__loss_metric_visitor;
+
+/* Forward and back over the calibration sequences; shows every block, the last
+ * one first. One block's matrices are held at a time. */
+HP_CHECKED
+hp_status hp__loss_metric_sweep(const hp_model *m, const hp_score_options *o,
+                                const hp__loss_metric_visitor *visitor,
+                                hp_error *err);
+
+/* Rows that one thread multiplies at a time. */
+#define HP__METRIC_ROWS ((size_t)128)
+
+/* C [n rows, n columns] += A [rows, k] B, B [k, columns] or, b_turned,
+ * [columns, k]; on all threads. `add` 0: C is overwritten. */
+typedef struct hp__wide_product {
+    size_t rows, columns, k;
+    const double *a, *b;
+    size_t lda, ldb;
+    int b_turned;
+    double *c; /* [rows, columns] */
+    int add;
+} hp__wide_product;
+
+void hp__wide_multiply(const hp__blas *blas, unsigned threads,
+                       const hp__wide_product *p);
+
+#endif
