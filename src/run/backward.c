@@ -23,29 +23,40 @@ static hp__matrix rows_of(float *at, hp__share s, size_t width)
     return (hp__matrix){at + s.piece->row * width, s.piece->rows, width, width};
 }
 
-/* From g, the gradient of norm(x + part W + b) or x + part W + b, to that of
- * what is added to x, in g, and of the part, in `out`. Where the norm comes
- * last x is replaced by what the norm takes. */
-static void part_output_back(const hp__run *r, const hp__matrix *x,
-                             const hp__map *map, const hp__matrix *part,
-                             const hp__norm *norm, const hp__matrix *g,
+/* A part that is turned around: its input x, its norm, and g, the gradient of
+ * its output and then of its input. */
+typedef struct part_back {
+    hp__matrix x, g;
+    const hp__norm *norm;
+} part_back;
+
+static int is_normed(const hp__run *r, const part_back *p, int first)
+{
+    return p->norm->kind != HP_NORM_NONE && r->model->spec.norm_first == first;
+}
+
+/* From the gradient of norm(x + inner W + b) or x + inner W + b to that of what
+ * is added to x, in g, and of `inner`, in `out`. Where the norm comes last x is
+ * replaced by what the norm takes. */
+static void part_output_back(const hp__run *r, const part_back *p,
+                             const hp__map *map, const hp__matrix *inner,
                              hp__matrix out)
 {
-    if (!r->model->spec.norm_first && norm->kind != HP_NORM_NONE) {
-        hp__map_apply(x->at, x->ld, r, map, part, 1);
+    if (is_normed(r, p, 0)) {
+        hp__map_apply(p->x.at, p->x.ld, r, map, inner, 1);
         if (map->bias)
-            r->kernels->add_bias(x, map->bias);
-        r->kernels->norm_back(g->at, g->ld, x, norm);
+            r->kernels->add_bias(&p->x, map->bias);
+        r->kernels->norm_back(p->g.at, p->g.ld, &p->x, p->norm);
     }
-    hp__map_back(out.at, out.ld, r, map, g, 0);
+    hp__map_back(out.at, out.ld, r, map, &p->g, 0);
 }
 
 /* From that of what the part computes on, in `in`, to that of x. */
-static void part_input_back(const hp__run *r, const hp__matrix *x,
-                            const hp__norm *norm, const hp__matrix *in)
+static void part_input_back(const hp__run *r, const part_back *p,
+                            const hp__matrix *in)
 {
-    if (r->model->spec.norm_first && norm->kind != HP_NORM_NONE)
-        r->kernels->norm_back(in->at, in->ld, x, norm);
+    if (is_normed(r, p, 1))
+        r->kernels->norm_back(in->at, in->ld, &p->x, p->norm);
 }
 
 /* ---- attention ---- */
@@ -118,9 +129,9 @@ static void attention_back(hp__run *r, const hp__attention *a, hp__share share,
     const hp__backward *w = r->backward;
     size_t width = (size_t)a->block->n_heads * a->block->head_dim;
     int lowest = is_lowest(r, w->part);
-    hp__matrix x = hp__share_hidden(r, share), in = {0};
-    hp__matrix g = rows_of(w->stack->gradient, share, x.n);
-    hp__matrix z = rows_of(w->z, share, width);
+    part_back p = {.x = hp__share_hidden(r, share), .norm = &a->norm};
+    p.g = rows_of(w->stack->gradient, share, p.x.n);
+    hp__matrix z = rows_of(w->z, share, width), in = {0};
     hp__matrix dz = rows_of(w->z_gradient, share, width);
     hp__map o = hp__projection_of(r, a, share.variant);
     hp__heads heads = hp__project_heads(r, a, share, scratch);
@@ -129,14 +140,14 @@ static void attention_back(hp__run *r, const hp__attention *a, hp__share share,
     hp__attend_all(r, &heads);
     if (hp__outcome_stops(&r->outcome, hp__work_place(r, share, 0)))
         return;
-    part_output_back(r, &x, &o, &z, &a->norm, &g, dz);
+    part_output_back(r, &p, &o, &z, dz);
     if (!lowest) {
         in = project_back(r, &heads, &dz, scratch);
-        part_input_back(r, &x, &a->norm, &in);
+        part_input_back(r, &p, &in);
     }
-    memcpy(x.at, g.at, x.rows * x.n * sizeof *x.at);
+    memcpy(p.x.at, p.g.at, p.x.rows * p.x.n * sizeof *p.x.at);
     if (!lowest)
-        r->kernels->add(&g, in.at, in.ld);
+        r->kernels->add(&p.g, in.at, in.ld);
 }
 
 /* ---- MLP ---- */
@@ -207,30 +218,31 @@ static void middle_back(const hp__run *r, const middle *m, hp__matrix in)
         hp__map_back(in.at, in.ld, r, &w->up, &m->g, 0);
 }
 
-static void mlp_rows_back(const hp__run *r, const hp__matrix *x,
-                          const hp__matrix *g, hp__scratch *scratch)
+static void mlp_rows_back(const hp__run *r, const part_back *p,
+                          hp__scratch *scratch)
 {
     const hp__layer_weights *w = &r->layer;
-    middle m = middle_of(r, scratch, x->rows);
-    hp__matrix in = hp__part_input(r, x, &w->mlp_norm, scratch);
+    middle m = middle_of(r, scratch, p->x.rows);
+    hp__matrix in = hp__part_input(r, &p->x, p->norm, scratch);
     run_middle(r, &m, &in);
-    part_output_back(r, x, &w->down, &m.act, &w->mlp_norm, g, m.g);
-    in = (hp__matrix){scratch->normed, x->rows, x->n, x->n};
+    part_output_back(r, p, &w->down, &m.act, m.g);
+    in = (hp__matrix){scratch->normed, p->x.rows, p->x.n, p->x.n};
     middle_back(r, &m, in);
-    part_input_back(r, x, &w->mlp_norm, &in);
-    r->kernels->add(g, in.at, in.ld);
+    part_input_back(r, p, &in);
+    r->kernels->add(&p->g, in.at, in.ld);
 }
 
 static void mlp_back(const hp__run *r, hp__share share, hp__scratch *scratch)
 {
-    hp__matrix x = hp__share_hidden(r, share), rows = x;
+    hp__matrix x = hp__share_hidden(r, share);
     hp__matrix g = rows_of(r->backward->stack->gradient, share, x.n);
     size_t most = HP__MLP_BACK_ROWS;
     for (size_t i = 0; i < x.rows; i += most) {
-        rows.at = x.at + i * x.ld;
-        rows.rows = x.rows - i < most ? x.rows - i : most;
-        hp__matrix g_rows = {g.at + i * g.ld, rows.rows, g.n, g.ld};
-        mlp_rows_back(r, &rows, &g_rows, scratch);
+        size_t n = x.rows - i < most ? x.rows - i : most;
+        const part_back p = {{x.at + i * x.ld, n, x.n, x.ld},
+                             {g.at + i * g.ld, n, g.n, g.ld},
+                             &r->layer.mlp_norm};
+        mlp_rows_back(r, &p, scratch);
     }
 }
 

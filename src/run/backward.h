@@ -81,8 +81,8 @@ void hp__attend_back(const hp__run *r, const hp__heads_back *heads, size_t item,
 HP_CHECKED
 hp_status hp__finish_back(hp__run *r, hp_error *err);
 
-/* The input of part i of the layer, kept when a backward sweep follows. */
-void hp__keep_input(const hp__run *r, hp__share share, size_t i);
+/* The input of a part of the layer, kept when a backward sweep follows. */
+void hp__keep_input(const hp__run *r, hp__share share, size_t part);
 
 /* hp_run_sweep where gradients are asked for. */
 HP_CHECKED

@@ -42,23 +42,40 @@ static void clear(float *x, size_t rows, size_t n, size_t ld)
         memset(x + i * ld, 0, n * sizeof *x);
 }
 
-/* out [keys of the band, dim] += A' B; A [rows, keys] is of scores. */
-static void add_turned(const hp__run *r, const head_back *h,
-                       const hp__query_band *b, const float *a, const float *of,
-                       size_t ld, float *out)
+/* C [keys of the band, dim] += A' B; A [rows, keys] is of scores. */
+static hp__product turned(const head_back *h, const hp__query_band *b)
 {
-    hp__product p = {.m = b->high - b->low,
-                     .n = h->head.dim,
-                     .k = b->rows,
-                     .a = a,
-                     .lda = hp__band_stride(b),
-                     .a_is_transposed = 1,
-                     .b = of,
-                     .ldb = ld,
-                     .c = out + b->low * h->head.ld_keys,
-                     .ldc = h->head.ld_keys,
-                     .add = 1};
-    r->blas->multiply(r->blas, &p);
+    return (hp__product){.m = b->high - b->low,
+                         .n = h->head.dim,
+                         .k = b->rows,
+                         .lda = hp__band_stride(b),
+                         .a_is_transposed = 1,
+                         .ldc = h->head.ld_keys,
+                         .add = 1};
+}
+
+/* dV += P' dZ */
+static void values_back(const hp__run *r, const head_back *h,
+                        const hp__query_band *b, const float *p)
+{
+    hp__product of = turned(h, b);
+    of.a = p;
+    of.b = h->dz + b->first * h->ld_dz;
+    of.ldb = h->ld_dz;
+    of.c = h->dv + b->low * h->head.ld_keys;
+    r->blas->multiply(r->blas, &of);
+}
+
+/* dK += dS' Q */
+static void keys_back(const hp__run *r, const head_back *h,
+                      const hp__query_band *b, const float *ds)
+{
+    hp__product of = turned(h, b);
+    of.a = ds;
+    of.b = h->head.q + b->first * h->head.ld;
+    of.ldb = h->head.ld;
+    of.c = h->dk + b->low * h->head.ld_keys;
+    r->blas->multiply(r->blas, &of);
 }
 
 /* dP = dZ V' */
@@ -73,8 +90,8 @@ static void weights_back(const hp__run *r, const head_back *h,
                      .b = h->head.v + b->low * h->head.ld_keys,
                      .ldb = h->head.ld_keys,
                      .b_rows_are_outputs = 1,
-                     .c = out,
                      .ldc = hp__band_stride(b)};
+    p.c = out;
     r->blas->multiply(r->blas, &p);
 }
 
@@ -108,12 +125,11 @@ static void band_back(const hp__run *r, const head_back *h,
     for (size_t i = 0; i < b->rows; i++)
         r->kernels->scale(p + i * ld, n, inverse[i]);
     weights_back(r, h, b, ds);
-    add_turned(r, h, b, p, h->dz + b->first * h->ld_dz, h->ld_dz, h->dv);
+    values_back(r, h, b, p);
     for (size_t i = 0; i < b->rows; i++)
         r->kernels->softmax_back(ds + i * ld, p + i * ld, n, block->scale);
     queries_back(r, h, b, ds);
-    add_turned(r, h, b, ds, h->head.q + b->first * h->head.ld, h->head.ld,
-               h->dk);
+    keys_back(r, h, b, ds);
 }
 
 static void head_back_run(const hp__run *r, const head_back *h,

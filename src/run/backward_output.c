@@ -14,7 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TILE ((size_t)128) /* columns of a gradient that are summed at once */
+#define TILE        ((size_t)384) /* columns of a gradient that are summed at once */
+#define LOGIT_BYTES ((size_t)64 << 20) /* of one run of rows */
 
 typedef struct finish {
     hp__run *run;
@@ -231,6 +232,8 @@ static hp_status open_finish(finish *f, hp__run *r, hp_error *err)
     float *at = r->layer_room;
     size_t width = r->model->spec.width;
     f->run = r;
+    f->decoder.rows =
+        LOGIT_BYTES / sizeof(float) / (size_t)r->model->output.decoder.count;
     hp_status st =
         hp__norm_load(&f->norm, &at, &r->reader, &r->model->final_norm, err);
     if (!st)

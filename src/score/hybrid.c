@@ -81,8 +81,8 @@ static hp_status add_share(double *values, const hp_model *m, const share *s,
 static hp_status weigh(double *values, const hp_model *m,
                        const hp_score_options *o, hp_error *err)
 {
-    share shares[MOST_SHARES];
-    size_t n, heads = hp_model_n_heads(m);
+    share shares[MOST_SHARES] = {{0}};
+    size_t n = 0, heads = hp_model_n_heads(m);
     double whole = 0;
     hp_status st = parse_mix(shares, &n, o->mix ? o->mix : HP_DEFAULT_MIX, err);
     memset(values, 0, heads * sizeof *values);

@@ -24,7 +24,8 @@ static hp_status visit(void *payload, const hp__loss_metric *metric,
 static hp_status weigh(double *values, const hp_model *m,
                        const hp_score_options *o, hp_error *err)
 {
-    const hp__loss_metric_visitor visitor = {visit, values};
+    hp__loss_metric_visitor visitor = {.visit = visit};
+    visitor.payload = values;
     return hp__loss_metric_sweep(m, o, &visitor, err);
 }
 

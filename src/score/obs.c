@@ -65,11 +65,12 @@ static hp_status make_inverse(const elimination *x, hp_error *err)
     const double *c = x->metric->c;
     double *a = x->metric->room[0], lambda = DAMPING * mean_diagonal(c, n);
     int definite = 0;
-    for (unsigned i = 0; i < 6 && !definite; i++, lambda *= 10) {
+    for (unsigned i = 0; i < 6 && !definite; i++) {
         memcpy(a, c, n * n * sizeof *a);
         for (size_t j = 0; j < n; j++)
             a[j * n + j] += lambda;
         hp__cholesky(&definite, x->metric->blas, a, n);
+        lambda *= 10;
     }
     if (!definite)
         return hp_fail(err, HP_FORMAT,
@@ -122,16 +123,16 @@ static void copy_column(const elimination *x, double *to, const double *from,
 static void subtract(const elimination *x, double *from, const double *a,
                      const double *b, int b_turned)
 {
-    const hp__wide_product p = {.rows = x->n,
-                                .columns = x->n,
-                                .k = x->dim,
-                                .a = a,
-                                .lda = x->dim,
-                                .b = b,
-                                .ldb = b_turned ? x->dim : x->n,
-                                .b_turned = b_turned,
-                                .c = from,
-                                .add = 1};
+    hp__wide_product p = {.rows = x->n,
+                          .columns = x->n,
+                          .k = x->dim,
+                          .a = a,
+                          .lda = x->dim,
+                          .b = b,
+                          .ldb = b_turned ? x->dim : x->n,
+                          .b_turned = b_turned,
+                          .add = 1};
+    p.c = from;
     hp__wide_multiply(x->metric->blas, x->metric->threads, &p);
 }
 
@@ -241,7 +242,8 @@ static hp_status visit(void *payload, const hp__loss_metric *metric,
 static hp_status weigh(double *values, const hp_model *m,
                        const hp_score_options *o, hp_error *err)
 {
-    const hp__loss_metric_visitor visitor = {visit, values};
+    hp__loss_metric_visitor visitor = {.visit = visit};
+    visitor.payload = values;
     return hp__loss_metric_sweep(m, o, &visitor, err);
 }
 
