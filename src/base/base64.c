@@ -38,8 +38,8 @@ hp_status hp__base64_decode(hp__buffer *out, const char *text, const char *what,
         bits = bits << 6 | (uint32_t)digit;
         if (i % 4 == 0)
             continue;
-        char byte = (char)(bits >> (6 - i % 4 * 2) & 0xFF);
-        hp__buffer_add(out, &byte, 1);
+        out->data[out->len++] = (char)(bits >> (6 - i % 4 * 2) & 0xFF);
     }
+    out->data[out->len] = '\0';
     return HP_OK;
 }
