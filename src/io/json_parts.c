@@ -82,26 +82,26 @@ static hp_status find_all(hp__json_part *parts, size_t n, const char *text,
 
 static int compare_places(const void *a, const void *b)
 {
-    const hp__json_part *const *x = a, *const *y = b;
-    return ((*x)->at > (*y)->at) - ((*x)->at < (*y)->at);
+    const hp__json_part *x = a, *y = b;
+    return (x->at > y->at) - (x->at < y->at);
 }
 
 /* The text without its parts. */
 static hp_status cut_out(hp__buffer *out, hp__json_part *parts, size_t n,
                          hp__span text, hp_error *err)
 {
-    const hp__json_part *found[8];
+    hp__json_part found[8];
     size_t n_found = 0;
     const char *done = text.at, *end = text.at + text.len;
     for (size_t i = 0; i < n && n_found < 8; i++)
         if (is_container(parts[i].kind))
-            found[n_found++] = &parts[i];
+            found[n_found++] = parts[i];
     if (n_found)
         qsort(found, n_found, sizeof found[0], compare_places);
     for (size_t i = 0; i < n_found; i++) {
-        hp__buffer_add(out, done, (size_t)(found[i]->at - done));
+        hp__buffer_add(out, done, (size_t)(found[i].at - done));
         hp__buffer_text(out, "null");
-        done = found[i]->at + found[i]->len;
+        done = found[i].at + found[i].len;
     }
     hp__buffer_add(out, done, (size_t)(end - done));
     return out->failed ? hp_fail(err, HP_NOMEM,

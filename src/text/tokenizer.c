@@ -10,12 +10,23 @@
 #define FILE_MOST ((size_t)256 << 20)
 #define CHUNK     ((size_t)64 << 10)
 
+static hp_status slurp(char **text, size_t *len, const char *path,
+                       hp_error *err)
+{
+    static const char pointer[] = "version https://git-lfs";
+    hp_status st = hp__file_slurp(text, len, path, FILE_MOST, err);
+    if (!st && strncmp(*text, pointer, sizeof pointer - 1) == 0)
+        st = hp_fail(err, HP_FORMAT,
+                     "a git-lfs pointer, not the tokenizer itself");
+    return st;
+}
+
 static hp_status open_json(hp_tokenizer *t, const char *path, uint32_t vocab,
                            hp_error *err)
 {
     char *text = NULL;
     size_t len = 0;
-    hp_status st = hp__file_slurp(&text, &len, path, FILE_MOST, err);
+    hp_status st = slurp(&text, &len, path, err);
     if (!st)
         st = hp__tokenizer_read_json(t, text, len, vocab, err);
     free(text);
@@ -57,7 +68,7 @@ static hp_status open_spm(hp_tokenizer *t, const char *folder, const char *name,
         st = hp__arena_printf(&path, &t->arena, err, "%s%s", folder, name);
     if (st)
         return st;
-    st = hp__file_slurp(&bytes, &len, path, FILE_MOST, err);
+    st = slurp(&bytes, &len, path, err);
     if (!st)
         st = hp__tokenizer_read_spm(
             t, bytes, len, config ? hp__json_root(config) : NULL, vocab, err);

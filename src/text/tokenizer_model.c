@@ -77,7 +77,7 @@ static hp_status fail_merge(const hp__merge_text *merge, hp_error *err)
 static hp_status read_pair(hp__merge_text *out, hp__scan *s,
                            hp__buffer scratch[2], hp_error *err)
 {
-    hp__span text[3];
+    hp__span text[2] = {{"", 0, 0}, {"", 0, 0}};
     size_t n = 0;
     int more = 1;
     hp_status st = hp__scan_open(s, '[', err);

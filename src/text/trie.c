@@ -9,8 +9,14 @@ typedef struct range {
     size_t from, to, depth; /* tokens that have `depth` bytes in common */
 } range;
 
+typedef struct entry {
+    const char *text;
+    size_t len;
+    int32_t id;
+} entry;
+
 typedef struct builder {
-    const hp__token **tokens; /* [n] sorted */
+    entry *tokens; /* [n] sorted */
     size_t n;
     hp__trie_node *nodes;
     range *ranges; /* of every node */
@@ -19,8 +25,7 @@ typedef struct builder {
 
 static int compare(const void *a, const void *b)
 {
-    const hp__token *x = *(const hp__token *const *)a;
-    const hp__token *y = *(const hp__token *const *)b;
+    const entry *x = a, *y = b;
     size_t least = x->len < y->len ? x->len : y->len;
     int order = least ? memcmp(x->text, y->text, least) : 0;
     return order ? order : (x->len > y->len) - (x->len < y->len);
@@ -32,10 +37,10 @@ static size_t count_nodes(const builder *b)
     for (size_t i = 0; i < b->n; i++) {
         size_t same = 0;
         if (i)
-            while (same < b->tokens[i - 1]->len && same < b->tokens[i]->len &&
-                   b->tokens[i - 1]->text[same] == b->tokens[i]->text[same])
+            while (same < b->tokens[i - 1].len && same < b->tokens[i].len &&
+                   b->tokens[i - 1].text[same] == b->tokens[i].text[same])
                 same++;
-        n += b->tokens[i]->len - same;
+        n += b->tokens[i].len - same;
     }
     return n;
 }
@@ -44,13 +49,13 @@ static size_t count_nodes(const builder *b)
 static void add_children(builder *b, size_t parent)
 {
     range r = b->ranges[parent];
-    if (r.from < r.to && b->tokens[r.from]->len == r.depth)
-        b->nodes[parent].id = b->tokens[r.from++]->id;
+    if (r.from < r.to && b->tokens[r.from].len == r.depth)
+        b->nodes[parent].id = b->tokens[r.from++].id;
     b->nodes[parent].children = (uint32_t)b->n_nodes;
     while (r.from < r.to) {
-        char byte = b->tokens[r.from]->text[r.depth];
+        char byte = b->tokens[r.from].text[r.depth];
         size_t end = r.from + 1;
-        while (end < r.to && b->tokens[end]->text[r.depth] == byte)
+        while (end < r.to && b->tokens[end].text[r.depth] == byte)
             end++;
         b->nodes[b->n_nodes] =
             (hp__trie_node){.byte = (unsigned char)byte, .id = -1};
@@ -87,7 +92,8 @@ hp_status hp__trie_build(hp__trie *out, hp__arena *a, const hp__vocab *v,
     builder b = {.n = v->n};
     hp_status st = hp__new(&b.tokens, v->n, sizeof *b.tokens, err);
     for (size_t i = 0; i < v->n && !st; i++)
-        b.tokens[i] = &v->tokens[i];
+        b.tokens[i] =
+            (entry){v->tokens[i].text, v->tokens[i].len, v->tokens[i].id};
     if (!st)
         st = build(&b, a, err);
     free(b.tokens);

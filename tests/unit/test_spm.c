@@ -15,6 +15,8 @@
 
 enum { VOCAB = 200 };
 
+#define MARK "\xE2\x96\x81"
+
 /* ---- writing ---- */
 
 static void put_varint(hp__buffer *b, uint64_t value)
@@ -63,13 +65,9 @@ static void put_trainer(hp__buffer *b, uint64_t kind, uint64_t unk)
 /* <unk> <s> </s> and bytes of BPE; `kind` and `unk` as given. */
 static hp__buffer model(uint64_t kind, uint64_t unk)
 {
-    static const char *const normal[] = {"\xE2\x96\x81",
-                                         "a",
-                                         "b",
-                                         "ab",
-                                         "\xE2\x96\x81"
-                                         "a",
-                                         "<0x0A>"};
+    static const char mark_a[] = MARK "a";
+    static const char *const normal[] = {MARK, "a",    "b",
+                                         "ab", mark_a, "<0x0A>"};
     hp__buffer b = {0};
     put_piece(&b, "<unk>", 0, HP__SPM_UNKNOWN);
     put_piece(&b, "<s>", 0, HP__SPM_CONTROL);

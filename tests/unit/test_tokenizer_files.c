@@ -39,9 +39,9 @@ static void put(const char *name, const char *text)
 
 static void clear(void)
 {
-    static const char *const names[] = {"tokenizer.json", "vocab.json",
-                                        "merges.txt", "vocab.txt",
-                                        "tokenizer_config.json"};
+    static const char *const names[] = {
+        "tokenizer.json",  "vocab.json",   "merges.txt",           "vocab.txt",
+        "tokenizer.model", "spiece.model", "tokenizer_config.json"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         char *path = fixture_path(folder, names[i]);
         fixture_unlink(path);
@@ -671,6 +671,40 @@ static void assert_special(const char *path, const char *want)
     hp_tokenizer_free(t);
 }
 
+static void pointers_of_git_lfs_are_named(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"spiece.model", "tokenizer.model",
+                                        "tokenizer.json"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        clear();
+        put(names[i], "version https://git-lfs.github.com/spec/v1\n");
+        assert_refused(HP_FORMAT, names[i], "a git-lfs pointer, not the tok");
+    }
+}
+
+/* Nothing but its name tells which settings a class has. */
+static void other_classes_of_sentencepiece_are_refused(void **state)
+{
+    (void)state;
+    static const char piece[] = "\n\7\n\5<unk>\x12\2\x18\2";
+    clear();
+    put("tokenizer.model", piece);
+    put("tokenizer_config.json", "{\"tokenizer_class\":\"OddTokenizer\"}");
+    assert_refused(HP_UNSUPPORTED, "/tokenizer.model",
+                   "tokenizer class 'OddTokenizer' is known from a "
+                   "tokenizer.json only");
+    put("tokenizer_config.json", "{\"legacy\":2}");
+    assert_refused(HP_FORMAT, "tokenizer_config.json", "key 'legacy' is 2");
+    put("tokenizer_config.json", "{\"add_bos_token\":true}");
+    assert_refused(HP_FORMAT, "/tokenizer.model",
+                   "bos_token '<s>' is no piece");
+    put("tokenizer_config.json",
+        "{\"add_bos_token\":false,\"added_tokens_decoder\":{\"x\":{\"content\":"
+        "\"y\"}}}");
+    assert_refused(HP_FORMAT, "tokenizer.model", "'x' is no id");
+}
+
 static void special_tokens_and_the_mask_are_known(void **state)
 {
     (void)state;
@@ -714,6 +748,8 @@ int main(void)
         cmocka_unit_test(tokenizer_config_says_how_vocab_txt_cleans),
         cmocka_unit_test(bad_vocab_txt_is_refused),
         cmocka_unit_test(tokenizer_json_comes_before_the_older_files),
+        cmocka_unit_test(pointers_of_git_lfs_are_named),
+        cmocka_unit_test(other_classes_of_sentencepiece_are_refused),
         cmocka_unit_test(special_tokens_and_the_mask_are_known),
     };
     return cmocka_run_group_tests_name("tokenizer files", tests, start, stop);
