@@ -5,19 +5,13 @@
  * at n log n, however long the word is; entries that a later merge made stale
  * are passed over when they come up.
  */
-#include "base/checked.h"
+#include "text/bpe.h"
 #include "base/utf8.h"
 #include "text/characters.h"
-#include "text/subword.h"
 
 #include <string.h>
 
 #define NONE UINT32_MAX
-
-struct hp__merge {
-    int32_t left, right, id;
-    uint32_t rank; /* 1 + rank; 0: a free slot */
-};
 
 typedef struct symbol {
     int32_t id; /* -1: merged into the one before */
@@ -28,124 +22,6 @@ typedef struct candidate {
     uint32_t rank, at;
     int32_t left, right, id;
 } candidate;
-
-static hp_status encode(const hp__subword *m, hp__word *w, hp_error *err);
-
-/* ---- merges ---- */
-
-hp_status hp__bpe_init(hp__subword *m, hp__arena *a, const hp__vocab *v,
-                       size_t merges, hp_error *err)
-{
-    size_t slots = 16, least; /* a third at least stays free */
-    if (!hp__mul(&least, merges, 3) || merges >= UINT32_MAX / 4)
-        return hp_fail(err, HP_FORMAT, "%zu merges are too many", merges);
-    while (slots < least / 2)
-        slots *= 2;
-    *m = (hp__subword){.encode = encode, .vocab = v, .unk = -1};
-    m->merge_mask = slots - 1;
-    hp__subword_bytes(m);
-    return hp__arena_alloc(&m->merges, a, slots, sizeof *m->merges, err);
-}
-
-/* The merge of the pair, or the free slot where it would go. */
-static struct hp__merge *merge_slot(const hp__subword *m, int32_t left,
-                                    int32_t right)
-{
-    uint64_t key = (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
-    uint64_t hash = key * UINT64_C(0x9E3779B97F4A7C15);
-    size_t slot = (size_t)(hash >> 32) & m->merge_mask;
-    while (m->merges[slot].rank &&
-           (m->merges[slot].left != left || m->merges[slot].right != right))
-        slot = (slot + 1) & m->merge_mask;
-    return &m->merges[slot];
-}
-
-static hp_status fail_part(const char *text, size_t len, hp_error *err)
-{
-    char name[HP__SHORT];
-    return hp_fail(err, HP_FORMAT, "merge needs '%s', which is no token",
-                   hp__shorten(name, text, len));
-}
-
-static hp_status find_joined(int32_t *out, const hp__subword *m,
-                             const hp__merge_text *merge, uint32_t hash,
-                             hp_error *err)
-{
-    char small[128];
-    hp__buffer large = {0};
-    size_t len = merge->left_len + merge->right_len;
-    char *text = small;
-    if (len > sizeof small) {
-        if (!hp__buffer_reserve(&large, len))
-            return hp_fail(err, HP_NOMEM, "out of memory (merges)");
-        text = large.data;
-    }
-    memcpy(text, merge->left, merge->left_len);
-    memcpy(text + merge->left_len, merge->right, merge->right_len);
-    *out = hp__vocab_find_hashed(m->vocab, hash, text, len);
-    hp_status st = *out < 0 ? fail_part(text, len, err) : HP_OK;
-    hp__buffer_clear(&large);
-    return st;
-}
-
-/* Whether the token holds the beginning of a word behind something else. */
-static int crosses_words(const hp__merge_text *merge)
-{
-    const size_t n = sizeof HP__WORD_MARK - 1;
-    const char *left = merge->left, *right = merge->right;
-    return merge->left_len && merge->right_len >= n &&
-           memcmp(right, HP__WORD_MARK, n) == 0 &&
-           (merge->left_len < n ||
-            memcmp(left + merge->left_len - n, HP__WORD_MARK, n) != 0);
-}
-
-hp_status hp__bpe_add(hp__subword *m, const hp__merge_text *merge,
-                      hp_error *err)
-{
-    const hp__vocab *v = m->vocab;
-    uint32_t first = hp__hash_text(merge->left, merge->left_len), both = first;
-    uint32_t second = hp__hash_text(merge->right, merge->right_len);
-    for (size_t i = 0; i < merge->right_len; i++)
-        both = hp__hash_byte(both, merge->right[i]);
-    /* Three look-ups far apart: the memory works on all of them at once. */
-    hp__vocab_prefetch(v, first);
-    hp__vocab_prefetch(v, second);
-    hp__vocab_prefetch(v, both);
-    int32_t id = -1, left = hp__vocab_find_hashed(v, first, merge->left,
-                                                  merge->left_len);
-    int32_t right =
-        hp__vocab_find_hashed(v, second, merge->right, merge->right_len);
-    if (left < 0)
-        return fail_part(merge->left, merge->left_len, err);
-    if (right < 0)
-        return fail_part(merge->right, merge->right_len, err);
-    hp_status st = find_joined(&id, m, merge, both, err);
-    if (st)
-        return st;
-    m->crosses_words |= crosses_words(merge);
-    /* Of a pair that is there twice the library keeps the last. */
-    *merge_slot(m, left, right) =
-        (struct hp__merge){left, right, id, merge->rank + 1};
-    return HP_OK;
-}
-
-hp_status hp__merge_parse(hp__merge_text *out, const char *text, size_t len,
-                          hp_error *err)
-{
-    char name[HP__SHORT];
-    const char *space = len ? memchr(text, ' ', len) : NULL;
-    size_t left = space ? (size_t)(space - text) : len;
-    if (!space || !left || left + 1 == len ||
-        memchr(space + 1, ' ', len - left - 1))
-        return hp_fail(err, HP_FORMAT,
-                       "merge '%s' is not two tokens with a space between",
-                       hp__shorten(name, text, len));
-    out->left = text;
-    out->left_len = left;
-    out->right = space + 1;
-    out->right_len = len - left - 1;
-    return HP_OK;
-}
 
 /* ---- candidates: a binary heap, lowest rank first, then leftmost ---- */
 
@@ -193,7 +69,7 @@ static void push_pair(const hp__subword *m, hp__word *w, uint32_t at)
     if (at == NONE || s[at].after == NONE)
         return;
     int32_t left = s[at].id, right = s[s[at].after].id;
-    const struct hp__merge *merge = merge_slot(m, left, right);
+    const struct hp__merge *merge = hp__merge_slot(m, left, right);
     if (merge->rank)
         push(&w->queue, (candidate){merge->rank, at, left, right, merge->id});
 }
@@ -275,7 +151,7 @@ static void put_ids(hp__word *w)
         hp__buffer_add(&w->ids, &s[at].id, sizeof s[at].id);
 }
 
-static hp_status encode(const hp__subword *m, hp__word *w, hp_error *err)
+hp_status hp__bpe_encode(const hp__subword *m, hp__word *w, hp_error *err)
 {
     w->ids.len = w->symbols.len = w->queue.len = 0;
     if (m->ignore_merges) {

@@ -71,7 +71,7 @@ static hp_status add_merges(hp__subword *out, const hp__spm *m,
         const hp__spm_piece *l = &pieces[joins[i].left];
         const hp__spm_piece *r = &pieces[joins[i].right];
         hp__merge_text merge = {l->text, r->text, l->len, r->len, (uint32_t)i};
-        st = hp__bpe_add(out, &merge, err);
+        st = hp__bpe_add(out, &merge, 1, err);
     }
     return st;
 }

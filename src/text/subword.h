@@ -61,9 +61,11 @@ typedef struct hp__merge_text {
 HP_CHECKED
 hp_status hp__bpe_init(hp__subword *m, hp__arena *a, const hp__vocab *v,
                        size_t merges, hp_error *err);
-/* HP_FORMAT when a part, or both joined, are not in the vocabulary. */
+/* Up to HP__MERGES_MOST merges. HP_FORMAT when a part, or both joined, are not
+ * in the vocabulary. */
+enum { HP__MERGES_MOST = 32 };
 HP_CHECKED
-hp_status hp__bpe_add(hp__subword *m, const hp__merge_text *merge,
+hp_status hp__bpe_add(hp__subword *m, const hp__merge_text *merges, size_t n,
                       hp_error *err);
 /* Cuts "left right" at its one space; HP_FORMAT when there are more or none. */
 HP_CHECKED

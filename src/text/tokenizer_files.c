@@ -90,7 +90,7 @@ static hp_status read_merges(hp_tokenizer *t, lines *l, hp_error *err)
             continue;
         st = hp__merge_parse(&merge, l->text, l->n, &why);
         if (!st)
-            st = hp__bpe_add(&t->subword, &merge, &why);
+            st = hp__bpe_add(&t->subword, &merge, 1, &why);
         if (st)
             return fail_line(l->number, st, &why, err);
         merge.rank++;

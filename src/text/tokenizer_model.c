@@ -73,70 +73,95 @@ static hp_status fail_merge(const hp__merge_text *merge, hp_error *err)
                    (unsigned)merge->rank);
 }
 
+/* Up to HP__MERGES_MOST of them, whose texts stay where they are. */
+typedef struct merges {
+    hp_tokenizer *t;
+    hp__scan scan;
+    hp__merge_text items[HP__MERGES_MOST];
+    size_t n;
+    uint32_t rank;
+} merges;
+
+/* A string with escapes is not what stands in the text. */
+static hp_status keep_string(const char **out, size_t *len, merges *m,
+                             hp__span string, hp_error *err)
+{
+    hp__buffer scratch = {0};
+    char *copy = NULL;
+    hp_status st = hp__scan_string(out, len, &scratch, string, err);
+    if (!st && *out == scratch.data) {
+        st = hp__arena_copy(&copy, &m->t->arena, *out, *len, err);
+        *out = copy;
+    }
+    hp__buffer_clear(&scratch);
+    return st;
+}
+
 /* ["left", "right"] */
-static hp_status read_pair(hp__merge_text *out, hp__scan *s,
-                           hp__buffer scratch[2], hp_error *err)
+static hp_status read_pair(hp__merge_text *out, merges *m, hp_error *err)
 {
     hp__span text[2] = {{"", 0, 0}, {"", 0, 0}};
     size_t n = 0;
     int more = 1;
-    hp_status st = hp__scan_open(s, '[', err);
+    hp_status st = hp__scan_open(&m->scan, '[', err);
     while (!st) {
-        st = hp__scan_element(s, &more, err);
+        st = hp__scan_element(&m->scan, &more, err);
         if (st || !more)
             break;
-        if (s->token != 's' || n == 2)
+        if (m->scan.token != 's' || n == 2)
             return fail_merge(out, err);
-        text[n++] = s->span;
+        text[n++] = m->scan.span;
     }
     if (!st && n != 2)
         st = fail_merge(out, err);
     if (!st)
-        st = hp__scan_string(&out->left, &out->left_len, &scratch[0], text[0],
-                             err);
+        st = keep_string(&out->left, &out->left_len, m, text[0], err);
     if (!st)
-        st = hp__scan_string(&out->right, &out->right_len, &scratch[1], text[1],
-                             err);
+        st = keep_string(&out->right, &out->right_len, m, text[1], err);
     return st;
 }
 
-static hp_status read_merge(hp__merge_text *out, hp__scan *s,
-                            hp__buffer scratch[2], hp_error *err)
+static hp_status read_merge(hp__merge_text *out, merges *m, hp_error *err)
 {
     const char *text = NULL;
     size_t len = 0;
-    if (s->token == '[')
-        return read_pair(out, s, scratch, err);
-    if (s->token != 's')
+    if (m->scan.token == '[')
+        return read_pair(out, m, err);
+    if (m->scan.token != 's')
         return fail_merge(out, err);
-    hp_status st = hp__scan_string(&text, &len, &scratch[0], s->span, err);
+    hp_status st = keep_string(&text, &len, m, m->scan.span, err);
     return st ? st : hp__merge_parse(out, text, len, err);
+}
+
+/* The next ones; *more 0: there are none. */
+static hp_status read_some(merges *m, int *more, hp_error *err)
+{
+    hp_status st = HP_OK;
+    for (m->n = 0; m->n < HP__MERGES_MOST && !st; m->n++) {
+        hp__merge_text *merge = &m->items[m->n];
+        st = hp__scan_element(&m->scan, more, err);
+        if (st || !*more)
+            break;
+        merge->rank = m->rank++;
+        st = read_merge(merge, m, err);
+    }
+    return st ? st : hp__bpe_add(&m->t->subword, m->items, m->n, err);
 }
 
 static hp_status read_merges(hp_tokenizer *t, const hp__json_part *list,
                              hp_error *err)
 {
-    hp__scan s = {.text = ""};
-    hp__buffer scratch[2] = {{0}, {0}};
-    hp__merge_text merge = {0};
+    merges m = {.t = t};
     int more = 1;
     if (list->kind != '[')
         return hp_fail(err, HP_FORMAT, "model BPE: 'merges' is not a list");
     hp_status st =
         hp__bpe_init(&t->subword, &t->arena, &t->vocab, list->count, err);
     if (!st)
-        st = hp__json_part_open(&s, list, err);
-    for (; !st; merge.rank++) {
-        st = hp__scan_element(&s, &more, err);
-        if (st || !more)
-            break;
-        st = read_merge(&merge, &s, scratch, err);
-        if (!st)
-            st = hp__bpe_add(&t->subword, &merge, err);
-    }
-    hp__scan_clear(&s);
-    hp__buffer_clear(&scratch[0]);
-    hp__buffer_clear(&scratch[1]);
+        st = hp__json_part_open(&m.scan, list, err);
+    while (!st && more)
+        st = read_some(&m, &more, err);
+    hp__scan_clear(&m.scan);
     return st;
 }
 

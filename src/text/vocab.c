@@ -42,6 +42,12 @@ void hp__vocab_prefetch(const hp__vocab *v, uint32_t hash)
     __builtin_prefetch(&v->by_text[first_slot(v, hash)]);
 }
 
+void hp__vocab_prefetch_token(const hp__vocab *v, uint32_t hash)
+{
+    uint32_t index = v->by_text[first_slot(v, hash)].index;
+    __builtin_prefetch(&v->tokens[index ? index - 1 : 0]);
+}
+
 /* The slot that holds the text, or the free one where it would go. */
 static struct hp__text_slot *text_slot(const hp__vocab *v, uint32_t hash,
                                        const char *text, size_t len)

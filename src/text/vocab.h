@@ -50,6 +50,8 @@ int32_t hp__vocab_find_hashed(const hp__vocab *v, uint32_t hash,
                               const char *text, size_t len);
 /* Soon the text with that hash will be looked for. */
 void hp__vocab_prefetch(const hp__vocab *v, uint32_t hash);
+/* The same, a little later. */
+void hp__vocab_prefetch_token(const hp__vocab *v, uint32_t hash);
 
 /* FNV-1a, so that the hashes of all beginnings of a text cost one pass. */
 #define HP__HASH_START UINT32_C(2166136261)
