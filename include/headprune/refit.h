@@ -43,6 +43,7 @@ typedef struct hp_refit {
 typedef struct hp_refit_options {
     hp_run_options run; /* its masks and projections are not looked at */
     const hp_sequences *sequences;
+    const hp_stats *stats; /* in place of sequences, but for `sequential` */
     double damping; /* ridge as a share of the mean of C's diagonal; 0: 0.01 */
     /* 1: a block is fitted to what it reads once the blocks before it are
      * pruned and refitted, not to what it reads in the whole model. All hidden

@@ -20,6 +20,7 @@ typedef struct hp_method {
     int needs_data;      /* calibration sequences and a forward pass */
     int needs_loss;      /* a model with an output over the vocabulary */
     int needs_backward;  /* a backward pass to the activations */
+    int takes_stats;     /* made of statistics alone, wherever they come from */
 } hp_method;
 
 /* Method i of the table; NULL past the end. */
@@ -72,6 +73,8 @@ typedef struct hp_score_options {
     hp_run_options run;            /* backend only for methods that need data */
     const hp_sequences *sequences; /* NULL for methods that need none */
     const hp_calibration_info *calibration; /* copied; NULL: none */
+    const hp_stats *stats; /* in place of sequences, where a method takes them;
+                              NULL: none */
     uint64_t seed;
     hp_energy_share relative; /* of energy */
     hp_normalize normalize;

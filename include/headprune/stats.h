@@ -51,6 +51,44 @@ hp_status hp_moments_sweep(const hp_model *m, const hp_sequences *s,
                            const hp_run_options *o,
                            const hp_moments_visitor *visitor, hp_error *err);
 
+/* A file of statistics (docs/documents.md, headprune.stats/1), or several as
+ * if their texts had been read in one run. */
+typedef struct hp_stats hp_stats;
+
+/* HP_FORMAT: no such file, or its tensors contradict each other; HP_INVALID:
+ * they are of different models. */
+HP_CHECKED
+hp_status hp_stats_open(hp_stats **out, const char *const *paths, size_t n,
+                        hp_error *err);
+void hp_stats_free(hp_stats *s); /* NULL is fine */
+/* Borrowed until hp_stats_free. */
+const char *hp_stats_fingerprint(const hp_stats *s);
+const hp_calibration_info *hp_stats_calibration(const hp_stats *s);
+/* HP_INVALID: they are of another model. */
+HP_CHECKED
+hp_status hp_stats_fits(const hp_stats *s, const hp_model *m, hp_error *err);
+/* Writes them to one file that appears whole or not at all. */
+HP_CHECKED
+hp_status hp_stats_write(const hp_stats *s, const char *path, hp_error *err);
+
+/* Where moments come from: a file, or else a pass over sequences. */
+typedef struct hp_moments_source {
+    const hp_stats *stats; /* NULL: swept */
+    const hp_sequences *sequences;
+    hp_run_options run;
+} hp_moments_source;
+
+/* Shows the visitor every block of the model in order: hp_moments_sweep, or
+ * what hp_stats_fits and reading say. */
+HP_CHECKED
+hp_status hp_moments_take(const hp_model *m, const hp_moments_source *source,
+                          const hp_moments_visitor *visitor, hp_error *err);
+/* Takes them by a pass and writes them to a file. */
+HP_CHECKED
+hp_status hp_moments_save(const char *path, const hp_model *m,
+                          const hp_sequences *s, const hp_run_options *o,
+                          const hp_calibration_info *info, hp_error *err);
+
 #ifdef __cplusplus
 }
 #endif

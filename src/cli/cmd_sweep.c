@@ -54,12 +54,13 @@ static hp_status open_evaluation(sweep_work *s, cli *c, hp_error *err)
     return st;
 }
 
-static int needs_calibration(const sweep_work *s)
+static int needs_calibration(const sweep_work *s, const cli *c)
 {
+    int stats = options_has(&c->opt, OPT_STATS);
     for (size_t i = 0; i < s->n_methods; i++)
-        if (s->methods[i]->needs_data)
+        if (s->methods[i]->needs_data && !(stats && s->methods[i]->takes_stats))
             return 1;
-    return 0;
+    return options_has(&c->opt, OPT_COMPENSATE) && !stats;
 }
 
 hp_status sweep_open_data(sweep_work *s, cli *c, hp_error *err)
@@ -70,8 +71,10 @@ hp_status sweep_open_data(sweep_work *s, cli *c, hp_error *err)
     if (c->opt.n_eval_data && v[OPT_EVAL_TOKENS].given)
         return hp_fail(err, HP_INVALID,
                        "--eval-data and --eval-tokens together");
-    if (!own || needs_calibration(s) || options_has(&c->opt, OPT_COMPENSATE))
+    if (!own || needs_calibration(s, c))
         st = work_calibrate(&s->w, c, err);
+    if (!st)
+        st = work_open_stats(&s->w, c, err);
     if (!st && own)
         st = open_evaluation(s, c, err);
     if (st)
@@ -130,8 +133,7 @@ static hp_status run_sweep(sweep_work *s, cli *c, hp_error *err)
         .plans = (const hp_plan *const *)s->plans,
         .n_plans = s->n_plans,
         .refits = (const hp_refit *const *)s->refits,
-        .refit_calibration =
-            s->refits ? hp_calibration_info_get(s->w.calibration) : NULL,
+        .refit_calibration = s->refits ? work_moments_info(&s->w) : NULL,
         .prompts = s->sampler.told.n ? &s->sampler.told : NULL,
         .before = s->before,
         .save = save.path ? save_points : NULL,

@@ -13,6 +13,9 @@ hp_status work_check_compensate(const cli *c, hp_error *err)
     const option_value *damp = &c->opt.value[OPT_DAMP];
     if (damp->given && !(damp->share > 0))
         return hp_fail(err, HP_INVALID, "--damp %s: not above 0", damp->text);
+    if (options_has(&c->opt, OPT_SEQUENTIAL) && options_has(&c->opt, OPT_STATS))
+        return hp_fail(err, HP_INVALID,
+                       "--sequential needs passes over text: --stats has none");
     if (options_has(&c->opt, OPT_COMPENSATE))
         return HP_OK;
     for (size_t i = 0; i < sizeof with / sizeof *with; i++)
@@ -26,16 +29,15 @@ hp_status work_check_compensate(const cli *c, hp_error *err)
 static hp_status prepare(hp_refit_options *o, work *w, cli *c, hp_error *err)
 {
     const option_value *v = c->opt.value;
-    hp_status st = w->calibration ? HP_OK : work_calibrate(w, c, err);
-    if (!st && !w->backend)
-        st = work_open_backend(w, c, err);
+    hp_status st = work_open_moments(w, c, err);
     if (st)
         return st;
     *o = (hp_refit_options){.run = work_run_options(w, c),
-                            .sequences =
-                                hp_calibration_sequences(w->calibration),
+                            .stats = w->stats,
                             .damping = v[OPT_DAMP].share,
                             .sequential = options_has(&c->opt, OPT_SEQUENTIAL)};
+    if (w->calibration)
+        o->sequences = hp_calibration_sequences(w->calibration);
     return HP_OK;
 }
 

@@ -69,6 +69,23 @@ static const command commands[] = {
      "headprune eval gpt2-pruned --against gpt2 --data wiki.txt --json\n"
      "headprune eval bert --tokens test.ids --mask-id 103\n",
      cmd_eval},
+    {"stats", TAKES_STATS, 1, "MODEL",
+     "statistics of what heads put out, to use again and to merge",
+     "Runs the model over text and writes the second moments of the heads' "
+     "outputs of every block to a safetensors file. With --stats FILE energy "
+     "and --compensate use them in place of text: one pass serves many runs, "
+     "and parts of a text can be read on several machines and merged.",
+     "headprune stats gpt2 --data wiki.txt -o wiki.stats.safetensors\n"
+     "headprune magnitude --ratio 0.3 --compensate --stats "
+     "wiki.stats.safetensors gpt2\n",
+     cmd_stats},
+    {"merge", TAKES_MERGE, SOME_ARGS, "FILE...",
+     "statistics of several runs -> one",
+     "Adds files of statistics of one model up, as if their texts had been "
+     "read in one run.",
+     "headprune merge part1.safetensors part2.safetensors -o "
+     "all.safetensors\n",
+     cmd_merge},
     {"methods", TAKES_METHODS, 0, "",
      "the methods: what each needs and which end it prunes first",
      "Lists the methods.", "headprune methods\n", cmd_methods},

@@ -73,6 +73,8 @@ const option_row option_rows[] = {
                   "one a line"},
     [OPT_TOKENS] = TEXT("tokens", 0, "FILE", TAKES_RUNS | TAKES_GENERATE,
                         "token ids in place of text: one sequence a line"),
+    [OPT_STATS] = TEXT("stats", 0, "FILE", TAKES_MOMENTS,
+                       "statistics of the command stats in place of text"),
     [OPT_EVAL_DATA] = {"eval-data", 0, OPTION_LIST, "FILE", NULL, 0, 0,
                        TAKES_SWEEP,
                        "text to evaluate on, all of it; may repeat (default: "
@@ -83,7 +85,7 @@ const option_row option_rows[] = {
                                   TAKES_SWEEP, "evaluate on at most N windows"),
     [OPT_SEQUENCES] =
         NUMBER("sequences", "N", 1, UINT32_MAX,
-               TAKES_SWEPT | TAKES_TOKENS | TAKES_EVAL | TAKES_APPLY,
+               TAKES_MOMENTS | TAKES_STATS | TAKES_TOKENS | TAKES_EVAL,
                "use at most N windows (default 32, for eval all)"),
     [OPT_LENGTH] =
         NUMBER("length", "T", 1, UINT32_MAX, TAKES_RUNS | TAKES_TOKENS,
@@ -186,12 +188,12 @@ const option_row option_rows[] = {
     [OPT_BUDGET] = {"budget", 0, OPTION_SIZE, "SIZE", NULL, 0, 0, TAKES_RUNS,
                     "memory for hidden states (default 64MiB); never changes "
                     "the result"},
-    [OPT_OUTPUT] =
-        TEXT("output", 'o', "PATH",
-             TAKES_WRITERS | TAKES_ATTENTION | TAKES_REPORT | TAKES_SWEEP,
-             "output folder, X.safetensors, or - for standard "
-             "output (default NAME-METHOD-RATIO; of attention "
-             "none); of report, the page; of sweep, the document"),
+    [OPT_OUTPUT] = TEXT("output", 'o', "PATH",
+                        TAKES_WRITERS | TAKES_ATTENTION | TAKES_REPORT |
+                            TAKES_SWEEP | TAKES_STATS | TAKES_MERGE,
+                        "output folder, X.safetensors, or - for standard "
+                        "output (default NAME-METHOD-RATIO; of attention "
+                        "none); of report, the page; of sweep, the document"),
     [OPT_RESUME] = TEXT("resume", 0, "FILE", TAKES_SWEEP,
                         "go on with the sweep of this document, and save it "
                         "there unless -o is given"),
@@ -220,17 +222,18 @@ const option_row option_rows[] = {
     [OPT_REPORT] = TEXT("report", 0, "FILE", TAKES_WRITERS,
                         "where the JSON report goes (default: headprune.json "
                         "in the output folder)"),
-    [OPT_FORCE] =
-        FLAG("force", 'f',
-             TAKES_WRITERS | TAKES_ATTENTION | TAKES_REPORT | TAKES_SWEEP,
-             "replace an existing output; write bytes to a terminal"),
+    [OPT_FORCE] = FLAG("force", 'f',
+                       TAKES_WRITERS | TAKES_ATTENTION | TAKES_REPORT |
+                           TAKES_SWEEP | TAKES_STATS | TAKES_MERGE,
+                       "replace an existing output; write bytes to a terminal"),
     [OPT_DRY_RUN] = FLAG("dry-run", 'n', TAKES_WRITERS,
                          "say what would be done, write nothing"),
-    [OPT_FORMAT] = CHOICE("format", "FORM", "human|json|ndjson|tsv|md|github",
-                          TAKES_ALL & ~(TAKES_TOKENS | TAKES_GENERATE |
-                                        TAKES_HELP | TAKES_REPORT),
-                          "form of standard output (default human; github: "
-                          "annotations, of check)"),
+    [OPT_FORMAT] =
+        CHOICE("format", "FORM", "human|json|ndjson|tsv|md|github",
+               TAKES_ALL & ~(TAKES_TOKENS | TAKES_GENERATE | TAKES_HELP |
+                             TAKES_REPORT | TAKES_STATS | TAKES_MERGE),
+               "form of standard output (default human; github: "
+               "annotations, of check)"),
     [OPT_JSON] = FLAG("json", 0, TAKES_ALL & ~TAKES_HELP,
                       "--format json, and errors as JSON too"),
     [OPT_QUIET] = {"quiet", 'q', OPTION_COUNT, NULL, NULL, 0, 0, TAKES_ALL,

@@ -27,18 +27,23 @@ enum {
     TAKES_ATTENTION = 1024,
     TAKES_SWEEP = 4096,
     TAKES_CHECK = 8192,
-    TAKES_DIFF = 16384
+    TAKES_DIFF = 16384,
+    TAKES_STATS = 1 << 20,
+    TAKES_MERGE = 1 << 21,
+    TAKES_REDUNDANCY = 1 << 22
 };
 #define TAKES_WRITERS (TAKES_METHOD | TAKES_APPLY)
 #define TAKES_SCORERS (TAKES_METHOD | TAKES_SCORE)
 #define TAKES_POLICY  (TAKES_METHOD | TAKES_PLAN | TAKES_CHECK)
 #define TAKES_SWEPT   (TAKES_SCORERS | TAKES_SWEEP)
+/* statistics, from a pass or a file */
+#define TAKES_MOMENTS (TAKES_SWEPT | TAKES_APPLY | TAKES_REDUNDANCY)
 /* forward passes */
 #define TAKES_RUNS                                                             \
-    (TAKES_SWEPT | TAKES_ATTENTION | TAKES_EVAL | TAKES_CHECK | TAKES_APPLY)
+    (TAKES_MOMENTS | TAKES_ATTENTION | TAKES_EVAL | TAKES_CHECK | TAKES_STATS)
 #define TAKES_MODEL                                                            \
     (TAKES_RUNS | TAKES_GENERATE | TAKES_INSPECT | TAKES_APPLY | TAKES_TOKENS)
-#define TAKES_ALL 0xFFFF
+#define TAKES_ALL 0xFFFFFF
 
 typedef enum option_type {
     OPTION_FLAG,
@@ -71,6 +76,7 @@ typedef enum option_id {
     OPT_PROMPT,
     OPT_DATA,
     OPT_TOKENS,
+    OPT_STATS,
     OPT_EVAL_DATA,
     OPT_EVAL_TOKENS,
     OPT_EVAL_SEQUENCES,

@@ -253,7 +253,10 @@ hp_status work_score_with(hp_scores **out, const work *w, cli *c,
     if (!method->needs_data && method != c->method) /* of a sweep */
         o.iterate = 0;
     o.special = w->special;
-    if (w->calibration && method->needs_data) {
+    if (w->stats && method->takes_stats) {
+        o.stats = w->stats;
+        o.calibration = hp_stats_calibration(w->stats);
+    } else if (w->calibration && method->needs_data) {
         o.sequences = hp_calibration_sequences(w->calibration);
         o.calibration = hp_calibration_info_get(w->calibration);
     }
@@ -271,14 +274,32 @@ hp_status work_score_with(hp_scores **out, const work *w, cli *c,
     return st;
 }
 
+/* HP_INVALID: --stats with a method that is not made of statistics. */
+static hp_status refuse_stats(const cli *c, const hp_method *m, hp_error *err)
+{
+    if (!options_has(&c->opt, OPT_STATS) ||
+        options_has(&c->opt, OPT_COMPENSATE))
+        return HP_OK;
+    hp_status st =
+        hp_fail(err, HP_INVALID,
+                "--stats: method '%s' is not made of statistics", m->name);
+    return hp_fail_hint(err, st, "give it text with --data FILE");
+}
+
 hp_status work_score(work *w, cli *c, hp_error *err)
 {
     const option_value *v = c->opt.value;
     hp_status st = work_prepare_method(w, c, c->method, err);
     if (st)
         return st;
-    if (c->method->needs_data) {
-        st = work_check_runs(w, err);
+    if (c->method->takes_stats) {
+        st = work_open_moments(w, c, err);
+        if (st)
+            return st;
+    } else if (c->method->needs_data) {
+        st = refuse_stats(c, c->method, err);
+        if (!st)
+            st = work_check_runs(w, err);
         if (!st && !w->calibration)
             st = work_calibrate(w, c, err);
         if (st || (st = work_open_backend(w, c, err)))
@@ -315,6 +336,7 @@ void work_clear(work *w)
     hp_plan_free(w->plan);
     hp_scores_free(w->scores);
     hp_backend_free(w->backend);
+    hp_stats_free(w->stats);
     hp_calibration_free(w->calibration);
     hp_tokenizer_free(w->tokenizer);
     hp_model_free(w->model);

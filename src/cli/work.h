@@ -13,6 +13,7 @@ typedef struct work {
     hp_model *model;
     hp_tokenizer *tokenizer;
     hp_calibration *calibration;
+    hp_stats *stats; /* of --stats */
     hp_backend *backend;
     hp_scores *scores;
     hp_plan *plan;
@@ -51,6 +52,15 @@ hp_status work_calibrate(work *w, cli *c, hp_error *err);
  * many, for an evaluation. */
 HP_CHECKED
 hp_status work_read_windows(work *w, cli *c, hp_error *err);
+/* The statistics of --stats, which must be of w->model; nothing without. */
+HP_CHECKED
+hp_status work_open_stats(work *w, cli *c, hp_error *err);
+/* What moments are taken from: --stats, or data, which are read unless that is
+ * done; with the backend. */
+HP_CHECKED
+hp_status work_open_moments(work *w, cli *c, hp_error *err);
+/* What moments are of. */
+const hp_calibration_info *work_moments_info(const work *w);
 HP_CHECKED
 hp_status work_open_backend(work *w, cli *c, hp_error *err);
 /* Threads and budget of the command line, with the backend. */

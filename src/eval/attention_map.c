@@ -147,7 +147,8 @@ static hp_status open_tensors(survey *s, const hp_model *m, const char *path,
         if (s->tensor[i] == NOT_WRITTEN)
             continue;
         s->tensor[i] = list.n;
-        plans[list.n++] = (hp__tensor_plan){b->name, 3, {b->n_heads, n, n}};
+        plans[list.n++] = (hp__tensor_plan){
+            .name = b->name, .n_dims = 3, .dims = {b->n_heads, n, n}};
     }
     hp_status st = write_tokens(&tokens, s->a, err);
     const hp__tensor_note notes[] = {{"format", "pt"}, {"tokens", tokens}};

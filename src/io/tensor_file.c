@@ -16,6 +16,7 @@
 struct hp__tensor_file {
     hp__output *output;
     uint64_t *offset; /* [tensors] in the file, as the caller counts them */
+    size_t width;     /* bytes of a value */
 };
 
 typedef struct placed {
@@ -31,9 +32,14 @@ static int by_name(const void *a, const void *b)
     return strcmp(x->plan->name, y->plan->name);
 }
 
-static hp_status measure(placed *p, hp_error *err)
+static size_t width_of(const hp__tensor_list *what)
 {
-    p->size = sizeof(float);
+    return what->doubles ? sizeof(double) : sizeof(float);
+}
+
+static hp_status measure(placed *p, size_t width, hp_error *err)
+{
+    p->size = width;
     for (unsigned i = 0; i < p->plan->n_dims; i++)
         if (!hp__mul(&p->size, p->size, p->plan->dims[i]))
             return hp_fail(err, HP_INVALID, "tensor '%s' is too large",
@@ -54,7 +60,7 @@ static hp_status place(placed *list, uint64_t *total,
             (i && !by_name(&list[i - 1], &list[i])))
             return hp_fail(err, HP_INVALID, "a second tensor '%s'",
                            list[i].plan->name);
-        hp_status st = measure(&list[i], err);
+        hp_status st = measure(&list[i], width_of(what), err);
         if (st)
             return st;
         list[i].offset = *total;
@@ -64,10 +70,10 @@ static hp_status place(placed *list, uint64_t *total,
     return HP_OK;
 }
 
-static void put_tensor(hp__emitter *e, const placed *p)
+static void put_tensor(hp__emitter *e, const placed *p, int doubles)
 {
     hp__emit_object(e, p->plan->name, 1);
-    hp__emit_string(e, "dtype", "F32");
+    hp__emit_string(e, "dtype", doubles ? "F64" : "F32");
     hp__emit_array(e, "shape", 1);
     for (unsigned i = 0; i < p->plan->n_dims; i++)
         hp__emit_uint(e, NULL, p->plan->dims[i]);
@@ -92,7 +98,7 @@ static void put_header(hp__buffer *b, const placed *list,
         hp__emit_string(&e, what->notes[i].key, what->notes[i].value);
     hp__emit_end(&e);
     for (size_t i = 0; i < what->n; i++)
-        put_tensor(&e, &list[i]);
+        put_tensor(&e, &list[i], what->doubles);
     hp__emit_end(&e);
     if (b->len)
         b->len--; /* the line feed of a document */
@@ -125,6 +131,7 @@ static hp_status fill(hp__tensor_file *f, placed *list,
         put_header(&b, list, what);
         st = write_header(f, &b, err);
     }
+    f->width = width_of(what);
     for (size_t i = 0; i < what->n && !st; i++)
         f->offset[list[i].i] = b.len + list[i].offset;
     if (!st)
@@ -157,10 +164,10 @@ hp_status hp__tensor_file_open(hp__tensor_file **out, const char *path,
 }
 
 hp_status hp__tensor_file_put(hp__tensor_file *f, size_t i, uint64_t first,
-                              const float *values, size_t n, hp_error *err)
+                              const void *values, size_t n, hp_error *err)
 {
-    return hp__output_put(f->output, f->offset[i] + first * sizeof *values,
-                          values, n * sizeof *values, err);
+    return hp__output_put(f->output, f->offset[i] + first * f->width, values,
+                          n * f->width, err);
 }
 
 hp_status hp__tensor_file_commit(hp__tensor_file *f, hp_error *err)

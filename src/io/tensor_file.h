@@ -4,9 +4,9 @@
 #include "io/file.h"
 
 /*
- * A new safetensors file of F32 tensors. The header is known at the start:
- * tensors in name order, without gaps, the data aligned to 8 bytes. Their
- * values are put into place in any order and never held in memory.
+ * A new safetensors file of F32 or F64 tensors. The header is known at the
+ * start: tensors in name order, without gaps, the data aligned to 8 bytes.
+ * Their values are put into place in any order and never held in memory.
  */
 typedef struct hp__tensor_plan {
     const char *name;
@@ -24,6 +24,7 @@ typedef struct hp__tensor_list {
     size_t n;
     const hp__tensor_note *notes; /* [n_notes] */
     size_t n_notes;
+    int doubles; /* 1: all are F64 */
 } hp__tensor_list;
 
 typedef struct hp__tensor_file hp__tensor_file;
@@ -32,11 +33,12 @@ typedef struct hp__tensor_file hp__tensor_file;
 HP_CHECKED
 hp_status hp__tensor_file_open(hp__tensor_file **out, const char *path,
                                const hp__tensor_list *what, hp_error *err);
-/* Values first .. first + n of tensor i (as counted in `tensors`). Safe from
+/* Values first .. first + n of tensor i (as counted in `tensors`), floats or
+ * doubles as planned. Safe from
  * several threads; an error is for the caller to remember. */
 HP_CHECKED
 hp_status hp__tensor_file_put(hp__tensor_file *f, size_t i, uint64_t first,
-                              const float *values, size_t n, hp_error *err);
+                              const void *values, size_t n, hp_error *err);
 /* What was put is on disk, and the file in its place. */
 HP_CHECKED
 hp_status hp__tensor_file_commit(hp__tensor_file *f, hp_error *err);

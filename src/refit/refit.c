@@ -188,12 +188,12 @@ static hp_status visit(void *payload, const hp_moments *s, hp_error *err)
 
 static hp_status take_moments(work *k, const hp_refit_options *o, hp_error *err)
 {
-    hp_run_options run = o->run;
+    hp_moments_source source = {o->stats, o->sequences, o->run};
     const hp_moments_visitor visitor = {visit, k};
-    run.masks = NULL;
-    run.n_variants = 0;
-    run.projections = (hp_projections){0};
-    return hp_moments_sweep(k->m, o->sequences, &run, &visitor, err);
+    source.run.masks = NULL;
+    source.run.n_variants = 0;
+    source.run.projections = (hp_projections){0};
+    return hp_moments_take(k->m, &source, &visitor, err);
 }
 
 /* A pass for each mask, in which every block reads what the refitted blocks

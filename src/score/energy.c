@@ -118,12 +118,13 @@ static hp_status weigh(double *values, const hp_model *m,
               .relative = o->relative,
               .threads = hp__blas_room(wanted)};
     const hp_moments_visitor visitor = {visit, &w};
+    const hp_moments_source source = {o->stats, o->sequences, o->run};
     w.values = values;
     if (!w.threads)
         w.threads = 1;
     hp_status st = get_room(&w, err);
     if (!st)
-        st = hp_moments_sweep(m, o->sequences, &o->run, &visitor, err);
+        st = hp_moments_take(m, &source, &visitor, err);
     free(w.w);
     free(w.room);
     free(w.own);
@@ -150,6 +151,7 @@ const hp__scorer hp__scorer_energy = {
                .summary = "mean squared norm of what the head adds to the "
                           "residual stream, as a share of its block's",
                .passes = "1",
-               .needs_data = 1},
+               .needs_data = 1,
+               .takes_stats = 1},
     .unit = unit,
     .weigh = weigh};

@@ -52,8 +52,11 @@ static void see(void *payload, const hp_seen *seen)
 }
 
 static hp_status check_sequences(const hp__scorer *scorer,
-                                 const hp_sequences *s, hp_error *err)
+                                 const hp_score_options *o, hp_error *err)
 {
+    const hp_sequences *s = o->sequences;
+    if (scorer->method.takes_stats && o->stats)
+        return HP_OK;
     if (scorer->method.needs_data && (!s || s->n == 0))
         return hp_fail(err, HP_INVALID,
                        "method '%s' needs calibration sequences",
@@ -226,7 +229,7 @@ hp_status hp__scores_compute(double *values, const hp_model *m,
                              const hp__scorer *scorer,
                              const hp_score_options *o, hp_error *err)
 {
-    hp_status st = check_sequences(scorer, o->sequences, err);
+    hp_status st = check_sequences(scorer, o, err);
     if (!st)
         st = hp_method_fits(&scorer->method, m, err);
     if (!st)

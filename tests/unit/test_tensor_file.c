@@ -34,7 +34,7 @@ static const hp__tensor_plan plans[] = {
     {"h.2", 3, {2, 1, 2}}, {"h.10", 2, {1, 3, 0}}, {"h.1", 1, {0, 0, 0}}};
 static const hp__tensor_note notes[] = {
     {"format", "pt"}, {"tokens", "[\"a\\\"\", \"\xc3\xa9\"]"}};
-static const hp__tensor_list list = {plans, 3, notes, 2};
+static const hp__tensor_list list = {plans, 3, notes, 2, 0};
 static const float values[] = {1.0F, -2.5F, 3.0F, 4.0F};
 
 /* Last values first. */
@@ -126,10 +126,10 @@ static void what_no_reader_takes_is_refused(void **state)
     const struct {
         hp__tensor_list list;
         const char *says;
-    } bad[] = {{{twice, 3, NULL, 0}, "a second tensor 'b'"},
-               {{metadata, 1, NULL, 0}, "a second tensor '__metadata__'"},
-               {{huge, 1, NULL, 0}, "tensor 'a' is too large"},
-               {{many, 1, NULL, 0}, "the tensors are too large"}};
+    } bad[] = {{{twice, 3, NULL, 0, 0}, "a second tensor 'b'"},
+               {{metadata, 1, NULL, 0, 0}, "a second tensor '__metadata__'"},
+               {{huge, 1, NULL, 0, 0}, "tensor 'a' is too large"},
+               {{many, 1, NULL, 0, 0}, "the tensors are too large"}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         hp__tensor_file *f = NULL;
         hp_error err = {0};
