@@ -372,6 +372,46 @@ static void components_that_are_not_known_are_named(void **state)
         {{.normalizer = "{\"type\":\"BertNormalizer\",\"lowercase\":3}"},
          HP_FORMAT,
          "'lowercase'"},
+        {{.normalizer = "{\"type\":\"Precompiled\",\"precompiled_charsmap\":"
+                        "\"AAA\"}"},
+         HP_FORMAT,
+         "precompiled_charsmap: 3 characters are no whole number"},
+        {{.normalizer = "{\"type\":\"Precompiled\",\"precompiled_charsmap\":"
+                        "\"BQAAAAAAAAAAAAAA\"}"},
+         HP_FORMAT,
+         "12 bytes cannot hold a trie of 5 bytes"},
+        {{.normalizer = "{\"type\":\"Precompiled\",\"precompiled_charsmap\":"
+                        "\"AAAAAMMA\"}"},
+         HP_FORMAT,
+         "replacements are not valid UTF-8 at byte 0 of 2"},
+        {{.normalizer = "{\"type\":\"Precompiled\",\"precompiled_charsmap\":"
+                        "\"BAAAAAEAAIDDqQA=\"}"},
+         HP_FORMAT,
+         "unit 0 points into a character"},
+        {{.normalizer = "{\"type\":\"Replace\",\"pattern\":\"a\"}"},
+         HP_FORMAT,
+         "normalizer Replace: 'pattern' is neither"},
+        {{.normalizer = "{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"a*\"},"
+                        "\"content\":\"\"}"},
+         HP_UNSUPPORTED,
+         "may match no text"},
+        {{.normalizer = "{\"type\":\"Replace\",\"pattern\":{\"String\":\"\"},"
+                        "\"content\":\"\"}"},
+         HP_UNSUPPORTED,
+         "Replace of an empty text"},
+        {{.normalizer = "{\"type\":\"Prepend\"}"},
+         HP_FORMAT,
+         "key 'prepend' is missing"},
+        {{.splitter = "{\"type\":\"Metaspace\",\"replacement\":\"ab\"}"},
+         HP_FORMAT,
+         "Metaspace: 'replacement' is not one character"},
+        {{.splitter = "{\"type\":\"Metaspace\",\"replacement\":\"_\","
+                      "\"prepend_scheme\":\"odd\"}"},
+         HP_UNSUPPORTED,
+         "prepend_scheme 'odd' is not supported"},
+        {{.splitter = "{\"type\":\"UnicodeScripts\"}"},
+         HP_UNSUPPORTED,
+         "pre-tokenizer 'UnicodeScripts' is not supported"},
         {{.splitter = "{\"type\":\"Nonesuch\"}"},
          HP_UNSUPPORTED,
          "pre-tokenizer 'Nonesuch' is not supported"},
@@ -457,6 +497,33 @@ static void assert_text_refused(const hp_tokenizer *t, const char *text,
         fail_msg("'%s', expected '%s'", err.message, fragment);
     assert_null(out.ids);
     assert_int_equal(out.n, 0);
+}
+
+static void bad_scores_are_refused(void **state)
+{
+    static const struct {
+        const char *model, *fragment;
+    } rows[] = {
+        {"\"vocab\":[]", "'vocab' is not a list of tokens"},
+        {"\"vocab\":{\"a\":1}", "'vocab' is not a list of tokens"},
+        {"\"vocab\":[[\"a\",-1],[\"b\"]]", "element 1 of 'vocab' is not"},
+        {"\"vocab\":[[\"a\",-1],\"b\"]", "element 1 of 'vocab' is not"},
+        {"\"vocab\":[[\"a\",\"b\"]]", "element 0 of 'vocab' is not"},
+        {"\"vocab\":[[\"a\",1,2]]", "element 0 of 'vocab' is not"},
+        {"\"vocab\":[[\"a\",1e999]]", "element 0 of 'vocab' is not"},
+        {"\"vocab\":[[\"a\",1],[\"a\",2]]", "token 'a' is there twice"},
+        {"\"unk_id\":1,\"vocab\":[[\"a\",1]]", "unk_id 1, but there are 1"},
+        {"\"unk_id\":-1,\"vocab\":[[\"a\",1]]", "'unk_id'"},
+    };
+    char text[256];
+    (void)state;
+    clear();
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        snprintf(text, sizeof text, "{\"model\":{\"type\":\"Unigram\",%s}}",
+                 rows[i].model);
+        put("tokenizer.json", text);
+        assert_refused(HP_FORMAT, "/tokenizer.json", rows[i].fragment);
+    }
 }
 
 static void characters_without_a_token_are_named(void **state)
@@ -738,6 +805,7 @@ int main(void)
         cmocka_unit_test(post_processors_put_ids_around_a_text),
         cmocka_unit_test(components_that_are_not_known_are_named),
         cmocka_unit_test(tokenizer_json_needs_a_model),
+        cmocka_unit_test(bad_scores_are_refused),
         cmocka_unit_test(characters_without_a_token_are_named),
         cmocka_unit_test(vocab_and_merges_make_a_tokenizer),
         cmocka_unit_test(robertas_vocabulary_brings_its_special_tokens),
