@@ -6,8 +6,10 @@ TEXT in turn; prints medians of processor time and the ratio.
     peer_tokenizers.py BENCH_TOKENIZER TEXT [REPEATS]
     peer_tokenizers.py BENCH_TOKENIZER TEXT REPEATS TOKENIZER.json ...
 """
+import base64
 import json
 import os
+import random
 import statistics
 import subprocess
 import sys
@@ -76,8 +78,34 @@ def train(text, folder, size=20000):
         yield name, path
 
 
+def large(folder, size=128000, n_merges=280000):
+    """The golden LLaMA 3 with as many tokens and merges as the real one."""
+    with open(GOLDEN / "llama3" / "tokenizer.json") as f:
+        spec = json.load(f)
+    by_id = sorted(spec["model"]["vocab"].items(), key=lambda p: p[1])
+    vocab = {token: id for token, id in by_id[:256]}
+    merges, rng = [], random.Random(4)
+    while len(vocab) < size:  # words, every beginning of which is a token
+        letters = "etaoinshrdlucmfwypvbgkjqxz"[:rng.randint(4, 26)]
+        word = rng.choice(["\u0120", ""]) + "".join(
+            rng.choice(letters) for _ in range(rng.randint(2, 11)))
+        for k in range(2, len(word) + 1):
+            if word[:k] not in vocab and len(vocab) < size:
+                vocab[word[:k]] = len(vocab)
+                merges.append((word[:k - 1], word[k - 1]))
+    for token in list(vocab)[256:]:
+        for k in range(1, len(token) - 1):
+            if token[:k] in vocab and token[k:] in vocab:
+                merges.append((token[:k], token[k:]))
+    spec["model"].update(vocab=vocab, merges=merges[:n_merges])
+    spec["added_tokens"], spec["post_processor"] = [], None
+    path = f"{folder}/large.json"
+    with open(path, "w") as f:
+        json.dump(spec, f, ensure_ascii=False, indent=2)
+    return f"{size:,} tokens, {len(merges[:n_merges]):,} merges", path
+
+
 def charsmap():
-    import base64
     with open(GOLDEN / "t5-precompiled" / "tokenizer.json") as f:
         return base64.b64decode(json.load(f)["normalizer"]
                                 ["precompiled_charsmap"])
@@ -120,7 +148,7 @@ def main(program, file, repeats="9", *paths):
     print("| tokenizer | opens in ms | library | MB/s | library | "
           "times as fast |\n|---|---|---|---|---|---|", flush=True)
     with tempfile.TemporaryDirectory() as folder:
-        rows = [(p, p) for p in paths] or train(file, folder)
+        rows = [(p, p) for p in paths] or [*train(file, folder), large(folder)]
         for name, path in rows:
             compare(name, program, path, file, int(repeats))
 
