@@ -3,6 +3,7 @@
 
 #include "headprune/attention.h"
 #include "headprune/diff.h"
+#include "headprune/forecast.h"
 #include "headprune/gate.h"
 #include "headprune/rewrite.h"
 #include "headprune/sweep.h"

@@ -12,6 +12,7 @@
 #include "headprune/document.h"
 #include "headprune/error.h"
 #include "headprune/eval.h"
+#include "headprune/forecast.h"
 #include "headprune/gate.h"
 #include "headprune/generate.h"
 #include "headprune/heads.h"

@@ -259,7 +259,7 @@ uint64_t hp_model_heads_parameters(const hp_model *m);
  */
 typedef struct hp_cost {
     uint64_t parameters, bytes; /* of all tensors */
-    uint64_t multiply_adds;
+    uint64_t multiply_adds;     /* 0: not known, as hp_model_runs says */
 } hp_cost;
 /* Without the heads of `removed` [n_heads], NULL: whole. Keys and values of a
  * group go with the last of its heads. */

@@ -20,6 +20,11 @@ void print_refit(FILE *out, const hp_refit *r);
 HP_CHECKED
 hp_status print_eval(const cli *c, const hp_eval *e, hp_error *err);
 
+/* What becomes of size and speed: as a table, or in two lines. */
+HP_CHECKED
+hp_status print_forecast(FILE *out, const hp_rewrite *r, const hp_plan *p,
+                         int table, hp_error *err);
+
 /* Two checkpoints: the counts, and what differs. */
 HP_CHECKED
 hp_status print_diff(const cli *c, const hp_diff *d, hp_error *err);

@@ -219,6 +219,9 @@ static hp_status tell_human(FILE *out, const output *o, const work *w,
             tell_dry_run(out, o, w);
         else
             tell_done(out, o, w, c);
+        if (o->options.dry_run || hp_rewrite_cuts(o->rewrite))
+            st = print_forecast(out, o->rewrite, w->plan, o->options.dry_run,
+                                err);
     }
     free(mask);
     return st;

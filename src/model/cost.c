@@ -105,6 +105,8 @@ hp_cost hp_model_cost(const hp_model *m, const unsigned char *removed,
         count_removed(&gone, m, removed);
     all.parameters -= gone.parameters;
     all.bytes -= gone.bytes;
+    if (!hp_model_runs(m))
+        return all;
     all.multiply_adds = maps_size(m) - gone.multiply_adds +
                         (length ? attention(m, removed, length) / length : 0);
     return all;

@@ -78,38 +78,36 @@ static void put_output(hp__emitter *e, const hp_rewrite *r)
     hp__emit_end(e);
 }
 
-/* Elements of the bands that were zeroed or cut. */
-static uint64_t count_changed(const hp_rewrite *r)
+static void put_parameters(hp__emitter *e, const hp_forecast *f)
 {
-    uint64_t sum = 0;
-    for (size_t i = 0; i < hp_rewrite_n_changes(r); i++) {
-        const hp_change *c = hp_rewrite_change(r, i);
-        uint64_t size = c->tensor->size / c->tensor->n_elements;
-        sum += c->bytes / size;
-    }
-    return sum;
+    hp__emit_object(e, "parameters", 1);
+    hp__emit_uint(e, "before", f->before.parameters);
+    hp__emit_uint(e, "in_heads", f->in_heads);
+    hp__emit_uint(e, "in_pruned_heads", f->in_pruned_heads);
+    hp__emit_uint(e, "zeroed", f->zeroed);
+    hp__emit_uint(e, "removed", f->before.parameters - f->after.parameters);
+    hp__emit_uint(e, "after", f->after.parameters);
+    hp__emit_uint(e, "if_removed", f->removed.parameters);
+    hp__emit_end(e);
 }
 
-static void put_forecast(hp__emitter *e, const hp_report *r,
-                         const unsigned char *mask)
+static void put_forecast(hp__emitter *e, const hp_forecast *f)
 {
-    uint64_t before = hp_model_info_get(r->model)->parameters, pruned = 0;
-    uint64_t changed = count_changed(r->rewrite);
-    int cuts = hp_rewrite_cuts(r->rewrite);
-    for (size_t i = 0; i < hp_model_n_heads(r->model); i++)
-        if (mask[i])
-            pruned += hp_model_head_parameters(r->model, i);
     hp__emit_object(e, "forecast", 0);
-    hp__emit_object(e, "parameters", 1);
-    hp__emit_uint(e, "before", before);
-    hp__emit_uint(e, "in_heads", hp_model_heads_parameters(r->model));
-    hp__emit_uint(e, "in_pruned_heads", pruned);
-    hp__emit_uint(e, "zeroed", cuts ? 0 : changed);
-    hp__emit_uint(e, "removed", cuts ? changed : 0);
-    hp__emit_uint(e, "after", cuts ? before - changed : before);
+    put_parameters(e, f);
+    hp__emit_object(e, "bytes", 1);
+    hp__emit_uint(e, "before", f->before.bytes);
+    hp__emit_uint(e, "after", f->after.bytes);
+    hp__emit_uint(e, "if_removed", f->removed.bytes);
     hp__emit_end(e);
-    hp__emit_string(e, "size", hp_rewrite_size(r->rewrite));
-    hp__emit_string(e, "speed", hp_rewrite_speed(r->rewrite));
+    hp__emit_object(e, "multiply_adds", 1);
+    hp__emit_uint(e, "length", f->length);
+    hp__emit_uint(e, "before", f->before.multiply_adds);
+    hp__emit_uint(e, "after", f->after.multiply_adds);
+    hp__emit_uint(e, "if_removed", f->removed.multiply_adds);
+    hp__emit_end(e);
+    hp__emit_string(e, "size", f->size);
+    hp__emit_string(e, "speed", f->speed);
     hp__emit_end(e);
 }
 
@@ -123,7 +121,7 @@ static void put_words(hp__emitter *e, const char *key, const char *const *words,
 }
 
 static void put_outcome(hp__emitter *e, const hp_report *r,
-                        const unsigned char *mask)
+                        const unsigned char *mask, const hp_forecast *f)
 {
     size_t n = 0;
     const char *const *loads_in = hp_rewrite_loads_in(r->rewrite);
@@ -137,7 +135,7 @@ static void put_outcome(hp__emitter *e, const hp_report *r,
     put_changed(e, r->rewrite);
     hp__report_refit(e, r);
     put_output(e, r->rewrite);
-    put_forecast(e, r, mask);
+    put_forecast(e, f);
     put_words(e, "loads_in", loads_in, n, 0);
     if (r->blas_core) {
         hp__emit_object(e, "compute", 1);
@@ -154,18 +152,21 @@ hp_status hp_document_report(char **out, const hp_report *r, hp_error *err)
     hp__buffer b = {0};
     hp__emitter e;
     unsigned char *mask = NULL;
+    hp_forecast forecast;
     *out = NULL;
     hp__emit_start(&e, &b);
     hp_status st = hp__new(&mask, hp_model_n_heads(r->model), 1, err);
     if (!st)
         st = hp__plan_mask(mask, r->plan, r->model, err);
     if (!st)
+        st = hp_forecast_make(&forecast, r->rewrite, r->plan, err);
+    if (!st)
         st = hp__document_start(&e, HP__REPORT_SCHEMA,
                                 hp_model_info_get(r->model), err);
     if (!st)
         st = hp__document_plan(&e, r->plan, err);
     if (!st) {
-        put_outcome(&e, r, mask);
+        put_outcome(&e, r, mask, &forecast);
         hp__emit_end(&e);
         st = hp__buffer_take(out, NULL, &b, err);
     }
