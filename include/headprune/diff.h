@@ -54,11 +54,13 @@ typedef struct hp_diff_head {
 typedef struct hp_diff_side {
     const hp_checkpoint *checkpoint;
     const hp_model *model; /* NULL: not one that headprune knows */
+    const hp_head *heads;  /* [heads of model] as the original model calls them;
+                              NULL: as `model` does */
 } hp_diff_side;
 
 /* Names, tensors and heads are borrowed from the sides. */
 typedef struct hp_diff {
-    hp_diff_side a, b;
+    hp_diff_side a, b;             /* `heads` is there when the model is */
     int same;                      /* 1: every tensor is identical */
     const hp_diff_tensor *tensors; /* [n_tensors] A's in file order, then what
                                       only B has */

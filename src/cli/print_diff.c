@@ -30,9 +30,9 @@ static line head_line(const hp_diff_head *h)
 static hp_status put_list(const hp_diff *d, hp_diff_verdict verdict,
                           hp_error *err)
 {
-    const hp_model *m = verdict == HP_DIFF_ADDED ? d->b.model : d->a.model;
-    size_t n = hp_model_n_heads(m);
-    const hp_head *heads = hp_model_heads(m);
+    const hp_diff_side *side = verdict == HP_DIFF_ADDED ? &d->b : &d->a;
+    size_t n = hp_model_n_heads(side->model);
+    const hp_head *heads = side->heads;
     unsigned char *mask = calloc(n + 1, 1);
     char *text = NULL;
     if (!mask)

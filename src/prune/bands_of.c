@@ -37,23 +37,24 @@ static void find_twin(hp__band_of *b, const hp_slice *s, const hp_slice *others,
     }
 }
 
-hp_status hp__bands_of_find(hp__bands_of *out, hp__arena *a, const hp_model *m,
-                            const hp_model *other, hp_error *err)
+hp_status hp__bands_of_find(hp__bands_of *out, hp__arena *a,
+                            const hp_diff_side *side, const hp_diff_side *other,
+                            hp_error *err)
 {
     hp__band_of *list;
-    const hp_head *heads = hp_model_heads(m);
-    size_t n_heads = hp_model_n_heads(m), n = 0, at = 0;
+    size_t n_heads = hp_model_n_heads(side->model), n = 0, at = 0;
+    size_t n_others = hp_model_n_heads(other->model);
     hp_status st =
         hp__arena_alloc(&list, a, n_heads * HP_MAX_SLICES, sizeof *list, err);
     if (st)
         return st;
     for (size_t h = 0; h < n_heads; h++) {
         hp_slice slices[HP_MAX_SLICES], twins[HP_MAX_SLICES];
-        size_t twin = hp__head_find(hp_model_heads(other),
-                                    hp_model_n_heads(other), heads[h].id, &at);
-        size_t n_slices = hp_model_slices(m, h, slices);
+        size_t twin =
+            hp__head_find(other->heads, n_others, side->heads[h].id, &at);
+        size_t n_slices = hp_model_slices(side->model, h, slices);
         size_t n_twins =
-            twin == SIZE_MAX ? 0 : hp_model_slices(other, twin, twins);
+            twin == SIZE_MAX ? 0 : hp_model_slices(other->model, twin, twins);
         for (size_t i = 0; i < n_slices; i++) {
             const hp_slice *s = &slices[i];
             list[n] = (hp__band_of){.tensor = s->tensor,

@@ -2,7 +2,7 @@
 #define HEADPRUNE_PRUNE_BANDS_OF_H
 
 #include "base/arena.h"
-#include "headprune/model.h"
+#include "headprune/diff.h"
 
 /* The bands of one model's heads beside those of the same heads in another. */
 
@@ -23,8 +23,9 @@ typedef struct hp__bands_of {
 } hp__bands_of;
 
 HP_CHECKED
-hp_status hp__bands_of_find(hp__bands_of *out, hp__arena *a, const hp_model *m,
-                            const hp_model *other, hp_error *err);
+hp_status hp__bands_of_find(hp__bands_of *out, hp__arena *a,
+                            const hp_diff_side *side, const hp_diff_side *other,
+                            hp_error *err);
 /* Those of one tensor. */
 hp__bands_of hp__bands_of_tensor(const hp__bands_of *all, const hp_tensor *t);
 /* How many of them, from the first on, are the same band. */

@@ -65,12 +65,26 @@ static int same_dims(const hp_tensor *a, const hp_tensor *b, unsigned but)
     return 1;
 }
 
-/* 1: all heads of these bands lie at the same place in both. */
+/* The first of the heads that share a band which the other side has too; `n`:
+ * none. */
+static size_t first_twin(const hp__band_of *b, size_t n)
+{
+    size_t i = 0;
+    while (i < n && !b[i].has_twin)
+        i++;
+    return i;
+}
+
+/* 1: all of these bands lie at the same place in both. */
 static int at_one_place(const hp__bands_of *of)
 {
-    for (size_t i = 0; i < of->n; i++)
-        if (!of->list[i].has_twin || of->list[i].twin != of->list[i].start)
+    for (size_t i = 0; i < of->n;) {
+        const hp__band_of *b = &of->list[i];
+        size_t n = hp__bands_of_same(b, of), with = first_twin(b, n);
+        if (with == n || b[with].twin != b->start)
             return 0;
+        i += n;
+    }
     return 1;
 }
 
@@ -87,9 +101,7 @@ static void lay_bands(layout *l, const hp__bands_of *of, int rest)
     uint64_t at = 0;
     for (size_t i = 0; i < of->n;) {
         const hp__band_of *b = &of->list[i];
-        size_t n = hp__bands_of_same(b, of), with = 0;
-        while (with < n && !b[with].has_twin)
-            with++;
+        size_t n = hp__bands_of_same(b, of), with = first_twin(b, n);
         if (rest)
             add_span(l, at, at, b->start - at);
         if (with < n) {
@@ -276,10 +288,30 @@ static hp_status list_tensors(diffing *w, hp_error *err)
     return HP_OK;
 }
 
+/* Those of `one` that `other` has not become `verdict`, the rest `both`, or are
+ * passed over when that is the same. */
+static void add_heads(diffing *w, const hp_diff_side *one,
+                      const hp_diff_side *other, hp_diff_verdict verdict,
+                      hp_diff_verdict both)
+{
+    size_t n = hp_model_n_heads(one->model), at = 0;
+    size_t n_other = hp_model_n_heads(other->model);
+    for (size_t i = 0; i < n; i++) {
+        const hp_head *h = &one->heads[i];
+        int alone =
+            hp__head_find(other->heads, n_other, h->id, &at) == SIZE_MAX;
+        if (alone || both != verdict)
+            w->heads[w->d.n_heads++] =
+                (hp_diff_head){h, alone ? verdict : both, {0}};
+    }
+}
+
 static hp_status list_heads(diffing *w, hp_error *err)
 {
-    const hp_model *a = w->d.a.model, *b = w->d.b.model;
-    size_t n_a = hp_model_n_heads(a), n_b = hp_model_n_heads(b), at = 0;
+    hp_diff_side *a = &w->d.a, *b = &w->d.b;
+    size_t n_a = hp_model_n_heads(a->model), n_b = hp_model_n_heads(b->model);
+    a->heads = a->heads ? a->heads : hp_model_heads(a->model);
+    b->heads = b->heads ? b->heads : hp_model_heads(b->model);
     hp_status st =
         hp__arena_alloc(&w->heads, &w->arena, n_a + n_b, sizeof *w->heads, err);
     if (!st)
@@ -291,18 +323,8 @@ static hp_status list_heads(diffing *w, hp_error *err)
     if (st)
         return st;
     w->d.heads = w->heads;
-    for (size_t i = 0; i < n_a; i++) {
-        const hp_head *h = &hp_model_heads(a)[i];
-        size_t twin = hp__head_find(hp_model_heads(b), n_b, h->id, &at);
-        w->heads[w->d.n_heads++] = (hp_diff_head){
-            h, twin == SIZE_MAX ? HP_DIFF_MISSING : HP_DIFF_IDENTICAL, {0}};
-    }
-    at = 0;
-    for (size_t i = 0; i < n_b; i++) {
-        const hp_head *h = &hp_model_heads(b)[i];
-        if (hp__head_find(hp_model_heads(a), n_a, h->id, &at) == SIZE_MAX)
-            w->heads[w->d.n_heads++] = (hp_diff_head){h, HP_DIFF_ADDED, {0}};
-    }
+    add_heads(w, a, b, HP_DIFF_MISSING, HP_DIFF_IDENTICAL);
+    add_heads(w, b, a, HP_DIFF_ADDED, HP_DIFF_ADDED);
     return HP_OK;
 }
 

@@ -70,6 +70,70 @@ COUNTS='[.summary.tensors, .summary.heads] | map(with_entries(select(.value > 0)
     [ "$(jq -s '.[-1].same' <<<"$output")" = false ]
 }
 
+# less MODEL HEADS OPTIONS...: MODEL without these heads, in less.
+less() {
+    "$HEADPRUNE" -q apply --emit remove --heads "$2" -o less -f "${@:3}" "$1"
+}
+
+@test "heads that were removed are missing, the others as they were" {
+    for model in gpt2 bert-mlm roberta distilbert llama-gqa mistral qwen3; do
+        original=$ROOT/tests/golden/$model
+        for heads in '0:1-2 1:0' '0:0-3 1:1'; do
+            less "$original" "$heads"
+            hp diff --json "$original" less
+            [ "$status" -eq 1 ]
+            jq -e '[.summary | .tensors, .heads | .changed + .shape + .zeroed +
+                .added] == [0, 0]' <<<"$output"
+            jq -e '.same == false and (.heads | length) == .a.heads and
+                .summary.heads.identical == .b.heads' <<<"$output"
+            gone=$(jq -r '.heads[] | select(.verdict == "missing") | .id' \
+                <<<"$output" | paste -sd ' ')
+            [ "$gone" = "$(jq -r '.scores[] | select(.pruned) | .id' \
+                less/headprune.json | paste -sd ' ')" ]
+            hp diff --json less "$original"
+            [ "$status" -eq 1 ]
+            jq -e '.summary.heads.added == .b.heads - .a.heads and
+                .summary.heads.identical == .a.heads' <<<"$output"
+        done
+    done
+}
+
+@test "keys and values that a group keeps are no difference of shape" {
+    less "$ROOT/tests/golden/llama-gqa" '0:1 1:6'
+    hp diff "$ROOT/tests/golden/llama-gqa" less
+    [ "$status" -eq 1 ]
+    says "$output" "17 identical, 4 resized"
+    lacks "$output" "k_proj"
+}
+
+@test "of heads removed by config.json alone the report knows the numbers" {
+    original=$ROOT/tests/golden/llama-gqa
+    less "$original" '0:0,4 1:1,5' --uniform
+    hp diff "$original" less
+    [ "$status" -eq 1 ]
+    says "$output" "heads missing: 0:0,4 1:1,5"
+    says "$output" "12 identical, 4 missing"
+    lacks "$output" "changed"
+    rm less/headprune.json
+    hp diff "$original" less
+    says "$output" "heads missing: 0:6,7 1:6,7"
+    # what is done to such a model later is told by its own numbers
+    less "$original" '0:0,4 1:1,5' --uniform
+    "$HEADPRUNE" -q apply --heads 1:5 -o later less
+    hp diff less later
+    says "$output" "11 identical, 1 zeroed"
+}
+
+@test "a head that was changed after others were removed is found" {
+    less "$TINY" '0:1-2 1:0'
+    "$HEADPRUNE" -q apply --heads 0:3 -o later less
+    hp diff "$TINY" later
+    [ "$status" -eq 1 ]
+    says "$output" "4 identical, 1 zeroed, 3 missing"
+    says "$output" "heads zeroed: 0:3"
+    says "$output" "heads missing: 0:1,2 1:0"
+}
+
 @test "what cannot be compared is said" {
     hp diff "$TINY"
     fails 2 "'diff' needs A B"

@@ -32,7 +32,7 @@ static void make(two *t, const fixture *a, const fixture *b)
 
 static hp_diff_side side(const hp_model *m)
 {
-    return (hp_diff_side){hp_model_checkpoint(m), m};
+    return (hp_diff_side){hp_model_checkpoint(m), m, NULL};
 }
 
 static void compare(two *t)
@@ -226,7 +226,7 @@ static void tensors_of_one_side_and_of_other_shapes(void **state)
     hp_checkpoint *a, *b;
     assert_int_equal(hp_checkpoint_open(&a, t.path_a, NULL, &err), HP_OK);
     assert_int_equal(hp_checkpoint_open(&b, t.path_b, NULL, &err), HP_OK);
-    hp_diff_side of_a = {a, NULL}, of_b = {b, NULL};
+    hp_diff_side of_a = {a, NULL, NULL}, of_b = {b, NULL, NULL};
     assert_int_equal(hp_diff_run(&t.diff, &of_a, &of_b, NULL, &err), HP_OK);
     assert_int_equal(t.diff->n_heads, 0);
     assert_false(t.diff->same);
