@@ -21,9 +21,7 @@ HP_CHECKED
 hp_status print_eval(const cli *c, const hp_eval *e, hp_error *err);
 
 /* What becomes of size and speed: as a table, or in two lines. */
-HP_CHECKED
-hp_status print_forecast(FILE *out, const hp_rewrite *r, const hp_plan *p,
-                         int table, hp_error *err);
+void print_forecast(FILE *out, const hp_forecast *f, int table);
 
 /* Two checkpoints: the counts, and what differs. */
 HP_CHECKED

@@ -35,15 +35,9 @@ static void put_table(FILE *out, const hp_forecast *f)
     put_row(out, "removed", &f->removed, &f->before);
 }
 
-hp_status print_forecast(FILE *out, const hp_rewrite *r, const hp_plan *p,
-                         int table, hp_error *err)
+void print_forecast(FILE *out, const hp_forecast *f, int table)
 {
-    hp_forecast f;
-    hp_status st = hp_forecast_make(&f, r, p, err);
-    if (st)
-        return st;
     if (table)
-        put_table(out, &f);
-    fprintf(out, "size: %s\nspeed: %s\n", f.size, f.speed);
-    return HP_OK;
+        put_table(out, f);
+    fprintf(out, "size: %s\nspeed: %s\n", f->size, f->speed);
 }

@@ -168,7 +168,8 @@ static void tell_next(FILE *out, const output *o, const work *w, const cli *c,
     fputc('\n', out);
 }
 
-static void tell_done(FILE *out, const output *o, const work *w, const cli *c)
+static void tell_done(FILE *out, const output *o, const work *w, const cli *c,
+                      const hp_forecast *forecast)
 {
     const hp_emit *emit = o->options.emit;
     int stream = !strcmp(o->path, "-");
@@ -181,6 +182,8 @@ static void tell_done(FILE *out, const output *o, const work *w, const cli *c)
         fprintf(out, "%s: %s %s; ", emit->did,
                 format_bytes(size, changed_bytes(o)), emit->what);
     fprintf(out, "%s\n", emit->outcome);
+    if (hp_rewrite_cuts(o->rewrite))
+        print_forecast(out, forecast, 0);
     if (w->refit)
         print_refit(out, w->refit);
     if (!loads_like_input(o))
@@ -208,20 +211,22 @@ static hp_status tell_human(FILE *out, const output *o, const work *w,
                             const cli *c, hp_error *err)
 {
     unsigned char *mask = NULL;
+    hp_forecast forecast;
     hp_status st = work_plan_mask(&mask, w, err);
+    if (!st)
+        st = hp_forecast_make(&forecast, o->rewrite, w->plan, err);
     if (!st) {
         tell_model(out, w);
         tell_calibration(out, w);
         tell_heatmap(out, w, c, mask);
         print_blocks(out, hp_model_heads(w->model), hp_model_n_heads(w->model),
                      mask);
-        if (o->options.dry_run)
+        if (o->options.dry_run) {
             tell_dry_run(out, o, w);
-        else
-            tell_done(out, o, w, c);
-        if (o->options.dry_run || hp_rewrite_cuts(o->rewrite))
-            st = print_forecast(out, o->rewrite, w->plan, o->options.dry_run,
-                                err);
+            print_forecast(out, &forecast, 1);
+        } else {
+            tell_done(out, o, w, c, &forecast);
+        }
     }
     free(mask);
     return st;

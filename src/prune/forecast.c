@@ -61,11 +61,9 @@ hp_status hp_forecast_make(hp_forecast *out, const hp_rewrite *r,
         st = hp__plan_mask(mask, p, m, err);
     if (st)
         goto done;
-    for (size_t i = 0; i < n; i++)
-        if (mask[i])
-            f.in_pruned_heads += hp_model_head_parameters(m, i);
     f.before = hp_model_cost(m, NULL, f.length);
     f.removed = hp_model_cost(m, mask, f.length);
+    f.in_pruned_heads = f.before.parameters - f.removed.parameters;
     f.after = f.before;
     count_changes(&changed, r);
     if (hp_rewrite_cuts(r)) {
