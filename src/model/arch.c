@@ -6,11 +6,14 @@
 
 /* Where model_type is absent the first row whose telltale is there decides. */
 static const hp__arch *const table[] = {
-    &hp__arch_gpt2,        &hp__arch_bert,      &hp__arch_roberta,
-    &hp__arch_xlm_roberta, &hp__arch_camembert, &hp__arch_distilbert,
-    &hp__arch_qwen3,       &hp__arch_qwen2,     &hp__arch_llama,
-    &hp__arch_mistral,     &hp__arch_t5,        &hp__arch_mt5,
-    &hp__arch_umt5,        &hp__arch_opt,       NULL,
+    &hp__arch_gpt2,      &hp__arch_bert,
+    &hp__arch_roberta,   &hp__arch_xlm_roberta,
+    &hp__arch_camembert, &hp__arch_distilbert,
+    &hp__arch_qwen3,     &hp__arch_qwen2,
+    &hp__arch_llama,     &hp__arch_mistral,
+    &hp__arch_t5,        &hp__arch_mt5,
+    &hp__arch_umt5,      &hp__arch_opt,
+    &hp__arch_electra,   NULL,
 };
 
 const hp__arch *hp__arch_at(size_t i)

@@ -46,6 +46,6 @@ int hp__arch_matches(const hp__arch *a, const hp_checkpoint *c, int prefixed);
 extern const hp__arch hp__arch_gpt2, hp__arch_bert, hp__arch_roberta,
     hp__arch_xlm_roberta, hp__arch_camembert, hp__arch_distilbert,
     hp__arch_llama, hp__arch_mistral, hp__arch_qwen2, hp__arch_qwen3,
-    hp__arch_t5, hp__arch_mt5, hp__arch_umt5, hp__arch_opt;
+    hp__arch_t5, hp__arch_mt5, hp__arch_umt5, hp__arch_opt, hp__arch_electra;
 
 #endif

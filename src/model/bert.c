@@ -58,18 +58,21 @@ hp_status hp__bert_spec(hp_spec *out, const hp__node *config, hp_error *err)
     return st;
 }
 
-static void bind_embedding(hp__binder *b)
+static void bind_embedding(hp__binder *b, uint32_t width)
 {
     const hp_spec *s = &b->m->spec;
     hp__embedding *e = &b->m->embedding;
     hp__bind_scope(b, "embeddings.");
-    e->token = hp__bind_tensor(b, "word_embeddings.weight", s->vocab, s->width);
-    e->position =
-        hp__bind_tensor(b, "position_embeddings.weight",
-                        s->position_offset + s->max_positions, s->width);
-    e->type = hp__bind_tensor(b, "token_type_embeddings.weight", s->n_types,
-                              s->width);
-    e->norm = hp__bind_norm(b, "LayerNorm", s->width);
+    e->token = hp__bind_tensor(b, "word_embeddings.weight", s->vocab, width);
+    e->position = hp__bind_tensor(b, "position_embeddings.weight",
+                                  s->position_offset + s->max_positions, width);
+    e->type =
+        hp__bind_tensor(b, "token_type_embeddings.weight", s->n_types, width);
+    e->norm = hp__bind_norm(b, "LayerNorm", width);
+    hp__bind_scope(b, "%s", "");
+    if (width != s->width)
+        e->project = hp__bind_linear(b, "embeddings_project", HP__OUT_IN, width,
+                                     s->width);
 }
 
 static void bind_layer(hp__binder *b, uint32_t i)
@@ -96,9 +99,9 @@ static void bind_layer(hp__binder *b, uint32_t i)
     mlp->norm = hp__bind_norm(b, "output.LayerNorm", s->width);
 }
 
-void hp__bert_bind(hp__binder *b)
+void hp__bert_bind(hp__binder *b, uint32_t embedded)
 {
-    bind_embedding(b);
+    bind_embedding(b, embedded);
     for (uint32_t i = 0; i < b->m->spec.n_layers && !b->status; i++)
         bind_layer(b, i);
 }
@@ -111,7 +114,7 @@ static const hp__masked_names head = {
 
 static void bind(hp__binder *b, const hp__node *config)
 {
-    hp__bert_bind(b);
+    hp__bert_bind(b, b->m->spec.width);
     hp__bind_masked_head(b, &head, config);
 }
 

@@ -12,10 +12,11 @@
 
 /* What happens between the token ids and the first layer. */
 typedef struct hp__embedding {
-    const hp_tensor *token;    /* [vocab, D] */
-    const hp_tensor *position; /* [rows, D] or NULL */
-    const hp_tensor *type;     /* [n_types, D] or NULL: row 0 is added */
+    const hp_tensor *token;    /* [vocab, E], E = D unless projected */
+    const hp_tensor *position; /* [rows, E] or NULL */
+    const hp_tensor *type;     /* [n_types, E] or NULL: row 0 is added */
     hp_norm_weights norm;      /* weight NULL: none */
+    hp_linear project;         /* from E to D; weight NULL: E = D */
 } hp__embedding;
 
 /* At most: a decoder layer may have self- and cross-attention. */

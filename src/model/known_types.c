@@ -29,7 +29,6 @@ static const hp__known_type table[] = {
     {"dinov2", HP_QKV_UNKNOWN, 0, NULL, NULL},
     {"gptj", HP_QKV_UNKNOWN, 0, NULL, NULL},
     {"gpt_neo", HP_QKV_UNKNOWN, 0, NULL, NULL},
-    {"electra", HP_QKV_UNKNOWN, 0, NULL, NULL},
     {"esm", HP_QKV_UNKNOWN, 0, NULL, NULL},
     {"mpnet", HP_QKV_UNKNOWN, 0, NULL, NULL},
     {"deberta-v2", HP_QKV_UNKNOWN, 0, NULL, NULL},

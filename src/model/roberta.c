@@ -35,7 +35,7 @@ static const hp__masked_names head = {
 
 static void bind(hp__binder *b, const hp__node *config)
 {
-    hp__bert_bind(b);
+    hp__bert_bind(b, b->m->spec.width);
     hp__bind_masked_head(b, &head, config);
 }
 

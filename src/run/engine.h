@@ -92,6 +92,8 @@ typedef struct hp__run {
     const hp__piece *pieces; /* [n_pieces] */
     size_t n_pieces;
     hp__reader reader;
+    hp__map project;     /* of the embedding; weight NULL: none */
+    float *project_room; /* its weights */
     hp__rotary rotary;
     hp__variants variants;
     float *hidden;  /* [variants, batch_rows, D] */

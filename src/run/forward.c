@@ -73,11 +73,12 @@ static hp_status add_positions(const hp__run *r, size_t tokens, float *x,
                                const hp__reader *reader, float *room,
                                hp_error *err)
 {
-    const hp_spec *s = &r->model->spec;
-    hp__band band = table_rows(r->model->embedding.position, s->width,
-                               s->position_offset + hp__past(r), tokens);
+    const hp_tensor *t = r->model->embedding.position;
+    size_t width = (size_t)t->dims[1];
+    hp__band band = table_rows(
+        t, width, r->model->spec.position_offset + hp__past(r), tokens);
     hp_status st = hp__read_band(room, reader, &band, err);
-    hp__matrix all = {.rows = 1, .n = tokens * s->width};
+    hp__matrix all = {.rows = 1, .n = tokens * width};
     all.at = x;
     if (!st)
         r->kernels->add_bias(&all, room);
@@ -89,7 +90,8 @@ static hp_status embed_sequence(const hp__run *r, size_t sequence, float *x,
                                 hp_error *err)
 {
     const hp__embedding *e = &r->model->embedding;
-    size_t d = r->model->spec.width, n = hp__sequence_length(r, sequence);
+    size_t d = (size_t)e->token->dims[1];
+    size_t n = hp__sequence_length(r, sequence);
     const int32_t *ids = r->sequences->ids + r->sequences->start[sequence];
     hp_status st = HP_OK;
     for (size_t i = 0; i < n && !st; i++) {
@@ -119,24 +121,38 @@ static hp_status check_range(const hp__run *r, const hp__matrix *x,
                    what, name);
 }
 
+static void project_rows(const hp__run *r, const hp__matrix *x,
+                         const hp__matrix *rows)
+{
+    hp__map_apply(x->at, x->ld, r, &r->project, rows, 0);
+    r->kernels->add_bias(x, r->project.bias);
+}
+
 hp_status hp__embed(const hp__run *r, hp__share share, const hp__reader *reader,
                     hp__scratch *scratch, hp_error *err)
 {
     const hp__embedding *e = &r->model->embedding;
     const hp__piece *p = share.piece;
-    hp__matrix x = hp__share_hidden(r, share);
+    hp__matrix x = hp__share_hidden(r, share), rows = x;
     size_t first = r->sequences->start[p->first];
     hp_status st = HP_OK;
+    if (e->project.weight) {
+        rows.at = scratch->wide;
+        rows.n = rows.ld = (size_t)e->project.n_in;
+    }
     for (size_t s = p->first; s < p->first + p->n && !st; s++)
-        st = embed_sequence(r, s, x.at + (r->sequences->start[s] - first) * x.n,
+        st = embed_sequence(r, s,
+                            rows.at + (r->sequences->start[s] - first) * rows.n,
                             reader, scratch->normed, err);
     if (!st && e->norm.weight) {
         hp__norm norm;
         float *at = scratch->normed;
         st = hp__norm_load(&norm, &at, reader, &e->norm, err);
         if (!st)
-            r->kernels->norm(x.at, x.ld, &x, &norm);
+            r->kernels->norm(rows.at, rows.ld, &rows, &norm);
     }
+    if (!st && e->project.weight)
+        project_rows(r, &x, &rows);
     return st ? st : check_range(r, &x, "tensor", e->token->name, err);
 }
 

@@ -141,9 +141,16 @@ hp_status hp__run_check(const hp_model *m, const hp_sequences *s,
 
 /* ---- memory ---- */
 
+static size_t embedded_width(const hp_model *m)
+{
+    const hp_linear *project = &m->embedding.project;
+    return project->weight ? (size_t)project->n_in : m->spec.width;
+}
+
 static void measure_rows(hp__run *r)
 {
     const hp_model *m = r->model;
+    r->sizes.qkv = embedded_width(m);
     for (size_t i = 0; i < m->n_blocks; i++) {
         const hp_block *b = &m->blocks[i];
         size_t qkv =
@@ -188,16 +195,38 @@ static int has_head_norms(const hp_model *m)
     return 0;
 }
 
+/* Rows of hidden states or of embeddings, or the embedding's norm. */
+static size_t normed_room(const hp_model *m, size_t rows)
+{
+    size_t width = embedded_width(m), norm = hp__norm_room(&m->embedding.norm);
+    size_t n = rows * (width > m->spec.width ? width : m->spec.width);
+    return n > norm ? n : norm;
+}
+
+/* What every batch begins with stays in memory. */
+static hp_status get_embedding(hp__run *r, hp_error *err)
+{
+    const hp_linear *l = &r->model->embedding.project;
+    size_t floats = 0;
+    hp_status st = hp__map_room(&floats, l, err);
+    if (st || !l->weight)
+        return st;
+    st = hp__new(&r->project_room, floats, sizeof(float), err);
+    float *at = r->project_room;
+    return st ? st : hp__map_load(&r->project, &at, &r->reader, l, err);
+}
+
 static hp_status get_scratch(const hp__run *r, hp__scratch *s, hp_error *err)
 {
-    size_t rows = r->sizes.piece_rows, width = r->model->spec.width;
+    size_t rows = r->sizes.piece_rows;
     size_t mlp_rows = rows < HP__PIECE_ROWS ? rows : HP__PIECE_ROWS;
     size_t wide = rows * r->sizes.qkv, mlp = mlp_rows * r->sizes.ffn;
     size_t keys = (r->sizes.length + 15) / 16 * 16;
     hp_status st =
         hp__new(&s->wide, wide > mlp ? wide : mlp, sizeof(float), err);
     if (!st)
-        st = hp__new(&s->normed, rows * width, sizeof(float), err);
+        st = hp__new(&s->normed, normed_room(r->model, rows), sizeof(float),
+                     err);
     if (!st)
         st = hp__new(&s->scores, HP__QUERY_ROWS * keys, sizeof(float), err);
     if (!st)
@@ -242,6 +271,8 @@ static hp_status get_memory(hp__run *r, hp_error *err)
         st = hp__rotary_open(&r->rotary, r->model, r->sizes.length, err);
     if (!st)
         st = hp__reader_open(&r->reader, r->model, r->kernels, r->threads, err);
+    if (!st)
+        st = get_embedding(r, err);
     return st;
 }
 
@@ -294,6 +325,7 @@ void hp__run_release(hp__run *r)
     hp__rotary_close(&r->rotary);
     free(r->scratch);
     free(r->layer_room);
+    free(r->project_room);
     free_projections(r);
     hp__variants_close(&r->variants);
     hp__stacks_close(r);

@@ -17,6 +17,8 @@ static char golden_folders[][16] = {
     "bert-classifier",
     "roberta",
     "distilbert",
+    "electra",
+    "electra-mlm",
     "llama-gqa",
     "llama-mqa",
     "llama-bias",

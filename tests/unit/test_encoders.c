@@ -15,6 +15,7 @@
 #define ROBERTA    "tests/golden/roberta"
 #define DISTILBERT "tests/golden/distilbert"
 #define OPT        "tests/golden/opt"
+#define ELECTRA    "tests/golden/electra"
 
 static char *folder;
 static hp_error err;
@@ -140,6 +141,45 @@ static void test_opt_values(void **state)
     close_model(m);
 }
 
+static void test_electra_values(void **state)
+{
+    (void)state;
+    static const verdict v[] = {
+        {"\"embedding_size\"", "\"x\"", HP_FORMAT,
+         "'embedding_size' is missing"},
+        {"\"embedding_size\": 20", "\"embedding_size\": 0", HP_FORMAT,
+         "'embedding_size' is 0"},
+        {"\"embedding_size\": 20", "\"embedding_size\": 32", HP_FORMAT,
+         "'electra.embeddings.word_embeddings.weight': shape [80, 20], "
+         "expected [80, 32]"},
+        {"\"hidden_size\"", "\"x\"", HP_FORMAT, "'hidden_size' is missing"},
+    };
+    assert_verdicts(ELECTRA, v, sizeof v / sizeof *v);
+    hp_model *m = open_model(ELECTRA);
+    assert_int_equal(m->embedding.project.n_in, 20);
+    assert_int_equal(m->embedding.project.count, 32);
+    close_model(m);
+}
+
+/* The head's vectors are as wide as the embeddings'. */
+static void test_electra_head(void **state)
+{
+    (void)state;
+    hp_model *m = open_model("tests/golden/electra-mlm");
+    assert_null(m->embedding.project.weight);
+    assert_int_equal(m->output.activation, HP_ACTIVATION_GELU);
+    assert_int_equal(hp_model_spec(m)->output, HP_OUTPUT_MASKED);
+    assert_int_equal(hp_model_n_notes(m), 0);
+    close_model(m);
+    edit_copy(folder, ELECTRA);
+    edit_header(folder, "discriminator_predictions.dense.weight",
+                "generator_predictions.dense.weight");
+    m = open_model(folder);
+    assert_non_null(strstr(hp_model_note(m, 0), "embeddings have another "));
+    assert_int_equal(hp_model_spec(m)->output, HP_OUTPUT_NONE);
+    close_model(m);
+}
+
 static void test_positions(void **state)
 {
     (void)state;
@@ -206,6 +246,10 @@ static void test_missing(void **state)
         "distilbert.transformer.layer.0.ffn.lin1.bias",
         "distilbert.transformer.layer.1.ffn.lin2.weight",
         "distilbert.transformer.layer.1.output_layer_norm.bias"};
+    static const char *const of_electra[] = {
+        "electra.embeddings.position_embeddings.weight",
+        "electra.embeddings.LayerNorm.weight",
+        "electra.embeddings_project.weight", "electra.embeddings_project.bias"};
     static const char *const of_opt[] = {
         "model.decoder.embed_tokens.weight",
         "model.decoder.embed_positions.weight",
@@ -222,7 +266,9 @@ static void test_missing(void **state)
         {ROBERTA, "lm_head.bias"},
         {DISTILBERT, "vocab_transform.bias"},
         {DISTILBERT, "vocab_layer_norm.bias"},
-        {DISTILBERT, "vocab_projector.bias"}};
+        {DISTILBERT, "vocab_projector.bias"},
+        {ELECTRA "-mlm", "generator_lm_head.bias"},
+        {ELECTRA "-mlm", "generator_predictions.LayerNorm.bias"}};
     char say[160];
     for (size_t i = 0; i < sizeof of_distilbert / sizeof *of_distilbert; i++) {
         (void)snprintf(say, sizeof say, "tensor '%s' is missing",
@@ -232,6 +278,11 @@ static void test_missing(void **state)
     for (size_t i = 0; i < sizeof of_opt / sizeof *of_opt; i++) {
         (void)snprintf(say, sizeof say, "tensor '%s' is missing", of_opt[i]);
         assert_missing(OPT, of_opt[i], HP_FORMAT, say);
+    }
+    for (size_t i = 0; i < sizeof of_electra / sizeof *of_electra; i++) {
+        (void)snprintf(say, sizeof say, "tensor '%s' is missing",
+                       of_electra[i]);
+        assert_missing(ELECTRA, of_electra[i], HP_FORMAT, say);
     }
     for (size_t i = 0; i < sizeof of_heads / sizeof *of_heads; i++) {
         (void)snprintf(say, sizeof say, "not used: tensor '%s' is missing",
@@ -269,6 +320,8 @@ int main(void)
         TEST("RoBERTa: values that do not fit", test_roberta_values),
         TEST("DistilBERT: values that do not fit", test_distilbert_values),
         TEST("OPT: values that do not fit, variants", test_opt_values),
+        TEST("ELECTRA: values that do not fit", test_electra_values),
+        TEST("ELECTRA: which heads predict", test_electra_head),
         TEST("RoBERTa's positions begin after the padding's", test_positions),
         TEST("RoBERTa's relatives are opened alike", test_relatives),
         TEST("tensors that are missing are named", test_missing),

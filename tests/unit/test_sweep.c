@@ -270,6 +270,18 @@ static void bert_agrees_with_a_plain_pass(void **state)
 
 /* More than one block of the vocabulary and one run of rows; a bias, for which
  * any tensor of enough values serves. */
+/* A row of hidden states is smaller than the embedding's norm. */
+static void a_lone_token_agrees(void **state)
+{
+    (void)state;
+    bench b;
+    open_bench(&b, FIXTURE_BERT);
+    b.sequences.n = 1;
+    assert_int_equal(b.start[1], 1);
+    agree_in_all(&b);
+    close_bench(&b);
+}
+
 static void a_large_vocabulary_agrees(void **state)
 {
     (void)state;
@@ -713,6 +725,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gpt2_agrees_with_a_plain_pass),
         cmocka_unit_test(bert_agrees_with_a_plain_pass),
+        cmocka_unit_test(a_lone_token_agrees),
         cmocka_unit_test(a_large_vocabulary_agrees),
         cmocka_unit_test(every_activation_agrees),
         cmocka_unit_test(sharp_attention_agrees),
