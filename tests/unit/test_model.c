@@ -18,7 +18,7 @@ static hp_error err;
 
 static hp__json *open_expected(const char *name)
 {
-    char path[512];
+    char path[1024];
     hp__json *j = NULL;
     (void)snprintf(path, sizeof path, "tests/golden/%s/expected.json", name);
     if (hp__json_open(&j, path, (size_t)16 << 20, &err))
@@ -28,7 +28,7 @@ static hp__json *open_expected(const char *name)
 
 static hp_model *open_golden(const char *name)
 {
-    char path[512];
+    char path[1024];
     (void)snprintf(path, sizeof path, "tests/golden/%s", name);
     return open_model(path);
 }

@@ -62,7 +62,7 @@ static hp_scores *score(const hp_model *m, const char *method, uint64_t seed)
 /* The numbers of expected.json's KEY, block by block. */
 static size_t read_expected(double *out, const char *name, const char *key)
 {
-    char path[512];
+    char path[1024];
     hp__json *j = NULL;
     size_t n = 0;
     (void)snprintf(path, sizeof path, "tests/golden/%s/expected.json", name);
@@ -90,7 +90,7 @@ static size_t first_off(const double *have, const double *expected, size_t n,
 
 static hp_model *open_golden(const char *name)
 {
-    char path[512];
+    char path[1024];
     (void)snprintf(path, sizeof path, "tests/golden/%s", name);
     return open_model(path);
 }
@@ -123,7 +123,7 @@ typedef struct golden_data {
 /* Without the key n is 0. */
 static void read_sequences(golden_data *d, const char *name, const char *key)
 {
-    char path[512];
+    char path[1024];
     hp__json *j = NULL;
     (void)snprintf(path, sizeof path, "tests/golden/%s/expected.json", name);
     if (hp__json_open(&j, path, (size_t)16 << 20, &err))
