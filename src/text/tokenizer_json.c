@@ -30,10 +30,23 @@ hp_status hp__added_token_read(hp__added_token *out, const hp__node *node,
     return HP_OK;
 }
 
+/* Tokens that the vocabulary lacks get the ids that follow those there are: an
+ * id past them was given in another vocabulary. */
+static hp_status check_follows(const hp_tokenizer *t,
+                               const hp__added_token *last, hp_error *err)
+{
+    if (last->id < 0 || (size_t)last->id < t->vocab.n)
+        return HP_OK;
+    return hp_fail(err, HP_FORMAT,
+                   "added token '%s' has id %d, but there are %zu tokens: this "
+                   "is not its vocabulary",
+                   last->text, (int)last->id, t->vocab.n);
+}
+
 static hp_status read_added(hp_tokenizer *t, const hp__node *list, size_t n,
                             hp_error *err)
 {
-    hp__added_token *tokens = NULL;
+    hp__added_token *tokens = NULL, last = {.id = -1};
     size_t kept = 0;
     hp_status st = hp__new(&tokens, n, sizeof *tokens, err);
     const hp__node *c = n ? hp__node_first(list) : NULL;
@@ -43,14 +56,20 @@ static hp_status read_added(hp_tokenizer *t, const hp__node *list, size_t n,
         st = hp__added_token_read(&token, c, err);
         if (!st)
             st = hp__node_get_double(&id, c, "id", err);
+        int known =
+            !st && hp__vocab_find(&t->vocab, token.text, token.len) >= 0;
         if (!st)
             st = hp__vocab_claim(&t->vocab, &t->arena, token.text, token.len,
                                  id, err);
         if (st || !token.len)
             continue;
         token.id = (int32_t)id;
+        if (!known && token.id > last.id)
+            last = token;
         tokens[kept++] = token;
     }
+    if (!st)
+        st = check_follows(t, &last, err);
     if (!st)
         st = hp__tokenizer_index_added(t, tokens, kept, err);
     free(tokens);
