@@ -250,6 +250,8 @@ hp_status work_score_with(hp_scores **out, const work *w, cli *c,
     o.mix = c->opt.value[OPT_MIX].text;
     o.iterate = c->opt.value[OPT_ITERATE].share;
     o.iterate_to = heads_that_go(w, c);
+    o.iterate_refit = options_has(&c->opt, OPT_COMPENSATE);
+    o.refit_sequential = options_has(&c->opt, OPT_SEQUENTIAL);
     if (!method->needs_data && method != c->method) /* of a sweep */
         o.iterate = 0;
     o.special = w->special;

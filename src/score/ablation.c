@@ -12,17 +12,16 @@
 #include <string.h>
 
 #define DEFAULT_BUDGET ((size_t)64 << 20)
-#define MOST_MASKS     ((size_t)64)
 
 typedef struct ablation {
     const hp_model *m;
     const hp_score_options *o;
     hp__targets targets;
-    size_t n_masks;                     /* side by side */
-    unsigned char *masks[MOST_MASKS];   /* [heads of m] */
-    hp__lane_results lanes[MOST_MASKS]; /* losses [targets] */
-    double *base;                       /* [targets] */
-    uint64_t before, done, total;       /* progress */
+    size_t n_masks;                         /* side by side */
+    unsigned char *masks[HP__MOST_MASKS];   /* [heads of m] */
+    hp__lane_results lanes[HP__MOST_MASKS]; /* losses [targets] */
+    double *base;                           /* [targets] */
+    uint64_t before, done, total;           /* progress */
 } ablation;
 
 static size_t longest_of(const hp_sequences *s, size_t least)
@@ -42,7 +41,7 @@ static size_t masks_that_fit(const ablation *a)
     if (s->decoder)
         rows += longest_of(s->decoder, HP__PIECE_ROWS);
     size_t n = budget / 2 / (rows * a->m->spec.width * sizeof(float));
-    n = n < MOST_MASKS ? n : MOST_MASKS;
+    n = n < HP__MOST_MASKS ? n : HP__MOST_MASKS;
     return n > 1 ? n : 1;
 }
 

@@ -15,6 +15,7 @@
 
 typedef struct work {
     const hp_model *m;
+    const hp_projections *projections; /* of the sweep */
     const hp__blas *blas;
     hp_energy_share relative;
     unsigned threads;
@@ -79,7 +80,8 @@ static double whole(const work *w, const hp_moments *s)
 static hp_status visit(void *payload, const hp_moments *s, hp_error *err)
 {
     work *w = payload;
-    hp_status st = hp__projection_read(w->w, w->m, s->block, err);
+    hp_status st =
+        hp__projection_get(w->w, w->m, s->block, w->projections, err);
     if (st)
         return st;
     add_up(w, s);
@@ -114,6 +116,7 @@ static hp_status weigh(double *values, const hp_model *m,
 {
     unsigned wanted = o->run.threads ? o->run.threads : hp_backend_cpus();
     work w = {.m = m,
+              .projections = &o->run.projections,
               .blas = &o->run.backend->blas,
               .relative = o->relative,
               .threads = hp__blas_room(wanted)};

@@ -1,6 +1,8 @@
-/* Scores taken again after every step: heads that have gone are silent, and
- * what is left is scored as the model then is. */
+/* Scores taken again after every step: heads that have gone are silent, those
+ * that stay may have been refitted, and what is left is scored as the model
+ * then is. */
 #include "base/arena.h"
+#include "headprune/refit.h"
 #include "score/scorer.h"
 
 #include <stdlib.h>
@@ -12,6 +14,9 @@ typedef struct iteration {
     hp_score_options o; /* with `mask` as its one mask */
     unsigned char *mask;
     const unsigned char *masks[1];
+    hp_refit *refit;                        /* of `mask`; NULL: none */
+    const hp_refit *refits[HP__MOST_MASKS]; /* the same for every variant */
+    hp_refitted refitted;
     double *scores;
     uint32_t *rank;
     size_t n, gone;
@@ -66,6 +71,23 @@ static hp_status score(iteration *x, hp_error *err)
                                 x->scorer->method.prunes_highest, err);
 }
 
+/* What the sweep takes in place of the model's own projections from here on. */
+static hp_status refit(iteration *x, hp_error *err)
+{
+    const hp_refit_options o = {.run = {.backend = x->o.run.backend,
+                                        .budget = x->o.run.budget,
+                                        .threads = x->o.run.threads},
+                                .sequences = x->o.sequences,
+                                .sequential = x->o.refit_sequential};
+    hp_refit_free(x->refit);
+    hp_status st = hp_refit_make(&x->refit, x->m, x->masks, 1, &o, err);
+    for (size_t i = 0; i < HP__MOST_MASKS; i++)
+        x->refits[i] = x->refit;
+    x->refitted = (hp_refitted){x->refits, HP__MOST_MASKS};
+    x->o.run.projections = hp_refit_projections(&x->refitted);
+    return st;
+}
+
 static size_t share_of(double ratio, size_t n)
 {
     double heads = ratio * (double)n + 1e-9;
@@ -87,7 +109,10 @@ hp_status hp__scores_iterate(double *places, const hp_model *m,
         if (end <= x.gone)
             end = x.gone + 1;
         take(places, &x, end < last ? end : x.n);
+        if (!st && o->iterate_refit && x.gone < x.n)
+            st = refit(&x, err);
     }
+    hp_refit_free(x.refit);
     free(x.mask);
     free(x.scores);
     free(x.rank);

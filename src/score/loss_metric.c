@@ -14,6 +14,7 @@ typedef struct pass {
     const hp_model *m;
     const hp__loss_metric_visitor *visitor;
     const hp_sequences *sequences;
+    const hp_projections *projections; /* of the sweep */
     hp__loss_metric metric;
     hp__accumulator accumulator;
     size_t side;        /* the largest of all n and D */
@@ -90,7 +91,8 @@ static hp_status finish(pass *p, const hp_seen_gradients *seen, hp_error *err)
     hp__loss_metric *out = &p->metric;
     mean_of(p->squares[0], n, p->rows);
     mean_of(g, width, p->rows);
-    hp_status st = hp__projection_read(w, p->m, seen->block, err);
+    hp_status st =
+        hp__projection_get(w, p->m, seen->block, p->projections, err);
     if (st)
         return st;
     const hp__wide_product of_g = {n,     width, width, w, g,
@@ -158,7 +160,10 @@ hp_status hp__loss_metric_sweep(const hp_model *m, const hp_score_options *o,
                                 hp_error *err)
 {
     unsigned wanted = o->run.threads ? o->run.threads : hp_backend_cpus();
-    pass p = {.m = m, .visitor = visitor, .sequences = o->sequences};
+    pass p = {.m = m,
+              .visitor = visitor,
+              .sequences = o->sequences,
+              .projections = &o->run.projections};
     const hp__loss_sweep sweep = {m, o, see, &p};
     size_t predicting;
     p.metric.blas = &o->run.backend->blas;

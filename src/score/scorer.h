@@ -37,6 +37,9 @@ extern const hp__scorer hp__scorer_entropy, hp__scorer_magnitude,
     hp__scorer_fisher, hp__scorer_taylor, hp__scorer_loss_energy,
     hp__scorer_obs, hp__scorer_ablation, hp__scorer_hybrid;
 
+/* Masks that a scorer puts side by side in one sweep, at most. */
+#define HP__MOST_MASKS ((size_t)64)
+
 /* Checked and rounded scores of one method: values [heads of m]. */
 HP_CHECKED
 hp_status hp__scores_compute(double *values, const hp_model *m,

@@ -51,3 +51,28 @@ hp_status hp__projection_read(double *out, const hp_model *m, const hp_block *b,
     hp__reader_close(&reader);
     return st;
 }
+
+/* Whole tensor `given`, as it is stored. */
+static void orient(double *out, const float *given, const hp_block *b)
+{
+    size_t n = (size_t)b->o.n_in, width = hp__projection_width(b);
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < width; j++)
+            out[i * width + j] =
+                (double)given[b->o.out_axis ? i * width + j : j * n + i];
+}
+
+hp_status hp__projection_get(double *out, const hp_model *m, const hp_block *b,
+                             const hp_projections *p, hp_error *err)
+{
+    hp_projection own = {.block = b};
+    hp_status st = HP_OK;
+    if (p->get)
+        st = hp__new(&own.weight, b->o.weight->n_elements, sizeof(float), err);
+    if (!st && p->get)
+        st = p->get(p->payload, &own, err);
+    if (!st && own.given)
+        orient(out, own.weight, b);
+    free(own.weight);
+    return st || own.given ? st : hp__projection_read(out, m, b, err);
+}

@@ -8,6 +8,11 @@
 HP_CHECKED
 hp_status hp__projection_read(double *out, const hp_model *m, const hp_block *b,
                               hp_error *err);
+/* The same as a sweep with `p` has it for variant 0: refitted where it gives a
+ * weight, which is then a whole tensor. */
+HP_CHECKED
+hp_status hp__projection_get(double *out, const hp_model *m, const hp_block *b,
+                             const hp_projections *p, hp_error *err);
 /* D of it. */
 static inline size_t hp__projection_width(const hp_block *b)
 {

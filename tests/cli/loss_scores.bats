@@ -106,3 +106,16 @@ ids() {
     hp score gradient --iterate 0 --tokens x.ids "$TINY"
     fails 2 "--iterate"
 }
+
+@test "--iterate with --compensate refits between the steps" {
+    ids
+    hp -q gradient --iterate 0.125 --count 3 --compensate --tokens x.ids \
+        "$TINY" -o pruned
+    succeeds
+    hp -q gradient --iterate 0.125 --count 3 --tokens x.ids "$TINY" -o plain
+    succeeds
+    order() {
+        jq -r .heads <"$1/headprune.json"
+    }
+    [ "$(order pruned)" != "$(order plain)" ]
+}

@@ -2,6 +2,7 @@
  * Orders that are made of scores: hybrid's mean of ranks, and scores taken
  * again after every step, each against the same thing done by hand.
  */
+#include "headprune/refit.h"
 #include "headprune/score.h"
 
 #include <math.h>
@@ -133,42 +134,68 @@ static size_t first_left(const hp_scores *s, const unsigned char *mask)
     return best;
 }
 
-/* Places by hand: `step` heads at a time, `end` of them in steps. */
-static void place_by_hand(double places[HEADS], bench *b, const char *method,
-                          size_t step, size_t end)
+static hp_refit *refit_for(bench *b, const unsigned char *const *masks)
+{
+    const hp_refit_options o = {.run = {.backend = b->backend},
+                                .sequences = &b->sequences};
+    hp_refit *r = NULL;
+    if (hp_refit_make(&r, b->model, masks, 1, &o, &b->err))
+        fail_msg("%s", b->err.message);
+    return r;
+}
+
+/* How an order is made. */
+typedef struct steps {
+    const char *method;
+    size_t step, end; /* heads at a time, and in steps */
+    int refit;
+} steps;
+
+static void place_by_hand(double places[HEADS], bench *b, const steps *how)
 {
     unsigned char mask[HEADS] = {0};
     const unsigned char *masks[] = {mask};
     hp_score_options o = options_of(b);
     o.run.masks = masks;
     o.run.n_variants = 1;
+    hp_refit *refit = NULL;
     for (size_t gone = 0; gone < HEADS;) {
-        hp_scores *s = score(b, method, &o);
-        size_t n = gone + step < end ? step : HEADS - gone;
+        const hp_refit *refits[HEADS];
+        hp_refitted refitted = {refits, HEADS};
+        for (size_t i = 0; i < HEADS; i++)
+            refits[i] = refit;
+        o.run.projections = hp_refit_projections(&refitted);
+        hp_scores *s = score(b, how->method, &o);
+        size_t n = gone + how->step < how->end ? how->step : HEADS - gone;
         for (size_t i = 0; i < n; i++) {
             size_t h = first_left(s, mask);
             mask[h] = 1;
             places[h] = (double)gone++;
         }
         hp_scores_free(s);
+        hp_refit_free(refit);
+        refit = how->refit && gone < HEADS ? refit_for(b, masks) : NULL;
     }
 }
 
-static void assert_iterates(bench *b, const char *method, size_t step,
-                            size_t end)
+static void assert_iterates(bench *b, const steps *how)
 {
     double want[HEADS];
     hp_score_options o = options_of(b);
-    o.iterate = (double)step / HEADS;
-    o.iterate_to = end;
-    place_by_hand(want, b, method, step, end ? end : HEADS);
-    hp_scores *s = score(b, method, &o);
+    steps to_end = *how;
+    o.iterate = (double)how->step / HEADS;
+    o.iterate_to = how->end;
+    o.iterate_refit = how->refit;
+    if (!how->end)
+        to_end.end = HEADS;
+    place_by_hand(want, b, &to_end);
+    hp_scores *s = score(b, how->method, &o);
     assert_string_equal(s->unit, "place");
     assert_false(s->prunes_highest);
     for (size_t h = 0; h < HEADS; h++)
         if (s->values[h] < want[h] || s->values[h] > want[h])
-            fail_msg("%s by %zu: head %zu has place %g, not %g", method, step,
-                     h, s->values[h], want[h]);
+            fail_msg("%s by %zu: head %zu has place %g, not %g", how->method,
+                     how->step, h, s->values[h], want[h]);
     hp_scores_free(s);
 }
 
@@ -180,10 +207,12 @@ static void heads_that_have_gone_are_silent_in_the_next_step(void **state)
     bench b;
     open_bench(&b);
     for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
-        assert_iterates(&b, methods[i], 1, 0);
-        assert_iterates(&b, methods[i], 3, 0);
-        assert_iterates(&b, methods[i], 2, 5);
-        assert_iterates(&b, methods[i], HEADS, 0);
+        assert_iterates(&b, &(steps){methods[i], 1, 0, 0});
+        assert_iterates(&b, &(steps){methods[i], 3, 0, 0});
+        assert_iterates(&b, &(steps){methods[i], 2, 5, 0});
+        assert_iterates(&b, &(steps){methods[i], HEADS, 0, 0});
+        assert_iterates(&b, &(steps){methods[i], 1, 0, 1});
+        assert_iterates(&b, &(steps){methods[i], 3, 6, 1});
     }
     close_bench(&b);
 }
@@ -197,11 +226,16 @@ static void steps_change_the_order(void **state)
     hp_score_options o = options_of(&b);
     hp_scores *once = score(&b, "gradient", &o);
     o.iterate = 1.0 / HEADS;
-    hp_scores *steps = score(&b, "gradient", &o);
-    assert_memory_not_equal(once->rank, steps->rank,
+    hp_scores *stepped = score(&b, "gradient", &o);
+    assert_memory_not_equal(once->rank, stepped->rank,
                             HEADS * sizeof *once->rank);
+    o.iterate_refit = 1;
+    hp_scores *refitted = score(&b, "gradient", &o);
+    assert_memory_not_equal(refitted->rank, stepped->rank,
+                            HEADS * sizeof *stepped->rank);
+    hp_scores_free(refitted);
     hp_scores_free(once);
-    hp_scores_free(steps);
+    hp_scores_free(stepped);
     close_bench(&b);
 }
 
