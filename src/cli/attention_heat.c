@@ -23,6 +23,7 @@ enum { N_SHADES = sizeof shades / sizeof *shades };
 
 typedef struct layout {
     const hp_attention *a;
+    const hp_attention_tokens *queries, *keys;
     int coloured;
     size_t group; /* tokens of a cell, in both directions */
     int cell;     /* columns of a cell */
@@ -30,11 +31,11 @@ typedef struct layout {
     int digits, label;
 } layout;
 
-static int widest(const hp_attention *a)
+static int widest(const hp_attention_tokens *t)
 {
     int columns = 1;
-    for (size_t i = 0; i < a->n_tokens; i++) {
-        int n = token_columns(a, i);
+    for (size_t i = 0; i < t->n; i++) {
+        int n = token_columns(t, i);
         columns = n > columns ? n : columns;
     }
     return columns;
@@ -42,11 +43,17 @@ static int widest(const hp_attention *a)
 
 static layout layout_of(const cli *c, const hp_attention *a)
 {
-    layout l = {.a = a, .coloured = c->con.colour_out, .group = 1};
-    size_t n = a->n_tokens;
-    int label = widest(a), width = (int)console_width(STDOUT_FILENO);
+    const hp_attention_head *v = &a->values[a->head];
+    layout l = {.a = a,
+                .queries = v->queries,
+                .keys = v->keys,
+                .coloured = c->con.colour_out,
+                .group = 1};
+    size_t n = l.keys->n;
+    int label = widest(l.queries), width = (int)console_width(STDOUT_FILENO);
     l.label = label < MOST_LABEL ? label : MOST_LABEL;
-    for (size_t last = n - 1; last; last /= 10)
+    label = widest(l.keys);
+    for (size_t last = l.queries->n - 1; last; last /= 10)
         l.digits++;
     l.digits += !l.digits;
     int room = width - l.digits - l.label - 2;
@@ -63,12 +70,11 @@ static layout layout_of(const cli *c, const hp_attention *a)
 
 static double share_of(const layout *l, size_t query, size_t key)
 {
-    const hp_attention *a = l->a;
-    size_t n = a->n_tokens, queries = 0;
+    size_t n = l->keys->n, past = l->queries->n, queries = 0;
     double sum = 0;
-    for (size_t i = query; i < query + l->group && i < n; i++, queries++)
+    for (size_t i = query; i < query + l->group && i < past; i++, queries++)
         for (size_t j = key; j < key + l->group && j < n; j++)
-            sum += (double)a->matrix[i * n + j];
+            sum += (double)l->a->matrix[i * n + j];
     return sum / (double)queries;
 }
 
@@ -91,11 +97,11 @@ static void put_cell(const layout *l, double share)
 /* Above the columns: tokens, or the numbers of every tenth. */
 static void put_head(const layout *l)
 {
-    size_t n = l->a->n_tokens;
+    size_t n = l->keys->n;
     printf("%*s", l->digits + l->label + 2, "");
     for (size_t j = 0; l->named && j < n; j++) {
-        printf("%*s", l->cell - (j ? 0 : 1) - token_columns(l->a, j), "");
-        print_token(stdout, l->a, j, token_columns(l->a, j));
+        printf("%*s", l->cell - (j ? 0 : 1) - token_columns(l->keys, j), "");
+        print_token(stdout, l->keys, j, token_columns(l->keys, j));
     }
     for (size_t j = 0; !l->named && j * l->group < n; j += 5)
         printf("%-*zu", (j + 5) * l->group < n ? 5 * l->cell : 0, j * l->group);
@@ -121,12 +127,12 @@ static void put_legend(const layout *l)
 void print_heat(const cli *c, const hp_attention *a)
 {
     layout l = layout_of(c, a);
-    size_t n = a->n_tokens;
-    int causal = isnan(a->values[a->head].next);
+    size_t n = l.keys->n;
+    int causal = l.keys == l.queries && isnan(a->values[a->head].next);
     put_head(&l);
-    for (size_t i = 0; i < n; i += l.group) {
+    for (size_t i = 0; i < l.queries->n; i += l.group) {
         printf("%*zu ", l.digits, i);
-        print_token(stdout, a, i, l.label);
+        print_token(stdout, l.queries, i, l.label);
         putchar(' ');
         for (size_t j = 0; j < n && !(causal && j > i); j += l.group) {
             fputs(l.named && j ? " " : "", stdout);

@@ -9,14 +9,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct look {
-    work w;
-    hp_ids given;       /* of --text */
+#define MOST_ANSWER ((size_t)64)
+
+/* Ids of one side, and their texts. */
+typedef struct side {
     const int32_t *ids; /* [n] */
     size_t n;
-    char **texts;          /* [n] or NULL */
-    unsigned char *heads;  /* [heads] that are shown */
-    unsigned char *blocks; /* [blocks] that go to the file */
+    char **texts; /* [n] or NULL */
+} side;
+
+typedef struct look {
+    work w;
+    hp_ids given;                    /* of --text */
+    int32_t answer[1 + MOST_ANSWER]; /* the start token, then what is made */
+    side read, decoder;              /* decoder: n 0 where there is none */
+    unsigned char *heads;            /* [heads] that are shown */
+    unsigned char *blocks;           /* [blocks] that go to the file */
     int has_head;
     uint32_t head;
     hp_attention *attention;
@@ -144,11 +152,16 @@ static hp_status encode_text(look *l, cli *c, hp_error *err)
     if (!st)
         st = hp_tokenizer_encode(&l->given, l->w.tokenizer, text, strlen(text),
                                  !options_has(&c->opt, OPT_NO_SPECIAL), err);
-    l->ids = l->given.ids;
-    l->n = l->given.n;
-    if (!st && !l->n)
+    l->read.ids = l->given.ids;
+    l->read.n = l->given.n;
+    if (!st && !l->read.n)
         st = hp_fail(err, HP_INVALID, "--text has no tokens");
     return st;
+}
+
+static side first_of(const hp_sequences *s)
+{
+    return (side){.ids = s->ids, .n = s->start[1]};
 }
 
 /* The first window or line. */
@@ -159,12 +172,58 @@ static hp_status read_ids(look *l, cli *c, hp_error *err)
     if (st)
         return st;
     const hp_sequences *s = hp_calibration_sequences(l->w.calibration);
-    l->ids = s->ids;
-    l->n = s->start[1];
+    l->read = first_of(s);
+    if (s->decoder)
+        l->decoder = first_of(s->decoder);
     return HP_OK;
 }
 
+static int keep_token(void *payload, int32_t id)
+{
+    look *l = payload;
+    l->answer[l->decoder.n++] = id;
+    return signals_pending();
+}
+
+/* What the decoder makes of a text is what it reads. */
+static hp_status make_answer(look *l, const cli *c, hp_error *err)
+{
+    int32_t *end = NULL;
+    hp_generator *g = NULL;
+    hp_generator_options o = {.backend = l->w.backend,
+                              .threads =
+                                  (unsigned)c->opt.value[OPT_THREADS].number};
+    hp_generate_options how = {.sampling = {.top_p = 1.0},
+                               .max_tokens = MOST_ANSWER,
+                               .token = keep_token,
+                               .payload = l};
+    hp_status st = hp_model_end_tokens(&end, &how.n_end, l->w.model, err);
+    how.end = end;
+    if (!st)
+        st = hp_generator_open(&g, l->w.model, &o, err);
+    l->answer[0] = hp_model_spec(l->w.model)->start_token;
+    l->decoder = (side){.ids = l->answer, .n = 1};
+    signals_hold();
+    if (!st)
+        st = hp_generate(NULL, g, l->read.ids, l->read.n, &how, err);
+    signals_release();
+    hp_generator_free(g);
+    free(end);
+    return st;
+}
+
 /* Ids need no tokenizer; where there is one, they get their texts. */
+static hp_status name_tokens(side *s, const hp_tokenizer *t, hp_error *err)
+{
+    s->texts = calloc(s->n ? s->n : 1, sizeof *s->texts);
+    if (!s->texts)
+        return hp_fail(err, HP_NOMEM, "no memory for %zu tokens", s->n);
+    hp_status st = HP_OK;
+    for (size_t i = 0; i < s->n && !st; i++)
+        st = hp_tokenizer_token(&s->texts[i], t, s->ids[i], err);
+    return st;
+}
+
 static hp_status find_texts(look *l, cli *c, hp_error *err)
 {
     hp_error ignored = {0};
@@ -173,34 +232,30 @@ static hp_status find_texts(look *l, cli *c, hp_error *err)
                     ignored.message);
         return HP_OK;
     }
-    l->texts = calloc(l->n, sizeof *l->texts);
-    if (!l->texts)
-        return hp_fail(err, HP_NOMEM, "no memory for %zu tokens", l->n);
-    hp_status st = HP_OK;
-    for (size_t i = 0; i < l->n && !st; i++)
-        st = hp_tokenizer_token(&l->texts[i], l->w.tokenizer, l->ids[i], err);
-    return st;
+    hp_status st = name_tokens(&l->read, l->w.tokenizer, err);
+    return st ? st : name_tokens(&l->decoder, l->w.tokenizer, err);
 }
 
 /* ---- the run ---- */
 
 static hp_status run(look *l, cli *c, hp_error *err)
 {
-    hp_attention_options o = {.texts = (const char *const *)l->texts,
-                              .has_head = l->has_head,
-                              .head = l->head,
-                              .out = c->opt.value[OPT_OUTPUT].text,
-                              .blocks = l->blocks};
-    hp_status st = work_open_backend(&l->w, c, err);
-    if (st)
-        return st;
+    const side *d = &l->decoder;
+    hp_attention_options o = {
+        .texts = (const char *const *)l->read.texts,
+        .decoder = {d->n, d->ids, (const char *const *)d->texts},
+        .has_head = l->has_head,
+        .head = l->head,
+        .out = c->opt.value[OPT_OUTPUT].text,
+        .blocks = l->blocks};
     progress_bar bar;
     progress_start(&bar, &c->con, "computing", "tokens",
                    hp_model_spec(l->w.model)->n_layers);
     o.run = work_run_options(&l->w, c);
     o.run.progress = progress_hook(&bar);
     signals_hold();
-    st = hp_attention_run(&l->attention, l->w.model, l->ids, l->n, &o, err);
+    hp_status st = hp_attention_run(&l->attention, l->w.model, l->read.ids,
+                                    l->read.n, &o, err);
     progress_end(&bar);
     signals_release();
     if (!st)
@@ -208,12 +263,18 @@ static hp_status run(look *l, cli *c, hp_error *err)
     return st;
 }
 
+static void free_texts(side *s)
+{
+    for (size_t i = 0; s->texts && i < s->n; i++)
+        free(s->texts[i]);
+    free(s->texts);
+}
+
 static void clear(look *l)
 {
     hp_attention_free(l->attention);
-    for (size_t i = 0; l->texts && i < l->n; i++)
-        free(l->texts[i]);
-    free(l->texts);
+    free_texts(&l->read);
+    free_texts(&l->decoder);
     free(l->heads);
     free(l->blocks);
     free(l->given.ids);
@@ -230,7 +291,11 @@ hp_status cmd_attention(cli *c, hp_error *err)
     if ((st = work_open_running(&l.w, c, c->args[0], err)) ||
         (st = pick(&l, c, err)) ||
         (st = text ? encode_text(&l, c, err) : read_ids(&l, c, err)) ||
-        (st = find_texts(&l, c, err)) || (st = run(&l, c, err)))
+        (st = work_open_backend(&l.w, c, err)))
+        goto done;
+    if (text && hp_model_spec(l.w.model)->n_encoder_layers)
+        st = make_answer(&l, c, err);
+    if (st || (st = find_texts(&l, c, err)) || (st = run(&l, c, err)))
         goto done;
     st = print_attention(c, l.attention, l.heads, err);
     if (!st && c->opt.value[OPT_OUTPUT].text)

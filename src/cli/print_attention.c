@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 static void put_percent(double share)
 {
@@ -13,23 +14,38 @@ static void put_percent(double share)
         printf("%8.1f %%", 100 * share);
 }
 
+/* Columns of the longest name and two spaces. */
+static int name_columns(const hp_attention *a, const unsigned char *mask)
+{
+    int columns = 10;
+    for (size_t i = 0; i < a->n_heads; i++) {
+        int own = mask[i] ? (int)strlen(a->heads[i].id) + 2 : 0;
+        columns = own > columns ? own : columns;
+    }
+    return columns;
+}
+
 static void print_human(const hp_attention *a, const unsigned char *mask)
 {
-    printf("%s: %s, %u heads; %zu tokens\n", a->model.path, a->model.model_type,
-           a->model.heads, a->n_tokens);
-    printf("%-10s%10s%10s%10s%10s%10s  %s\n", "head", "entropy", "first",
+    int name = name_columns(a, mask);
+    printf("%s: %s, %u heads; %zu tokens", a->model.path, a->model.model_type,
+           a->model.heads, a->tokens.n);
+    if (a->decoder.n)
+        printf(", the decoder's %zu", a->decoder.n);
+    putchar('\n');
+    printf("%-*s%10s%10s%10s%10s%10s  %s\n", name, "head", "entropy", "first",
            "previous", "own", "next", "most");
     for (size_t i = 0; i < a->n_heads; i++) {
         const hp_attention_head *v = &a->values[i];
         if (!mask[i])
             continue;
-        printf("%-10s%10.4f", a->heads[i].id, v->entropy);
+        printf("%-*s%10.4f", name, a->heads[i].id, v->entropy);
         put_percent(v->first);
         put_percent(v->previous);
         put_percent(v->own);
         put_percent(v->next);
         printf("  %.1f %% on %u ", 100 * v->top_share, v->top);
-        print_token(stdout, a, v->top, token_columns(a, v->top));
+        print_token(stdout, v->keys, v->top, token_columns(v->keys, v->top));
         putchar('\n');
     }
 }
@@ -75,21 +91,21 @@ static void print_rows(const hp_attention *a, const unsigned char *mask,
 /* Rows are queries, columns keys; both have the tokens' positions. */
 static void print_matrix(const hp_attention *a, output_form form)
 {
+    size_t keys = a->values[a->head].keys->n;
     char text[32];
     print_cell(stdout, form, 0, "query");
-    for (size_t j = 0; j < a->n_tokens; j++) {
+    for (size_t j = 0; j < keys; j++) {
         snprintf(text, sizeof text, "%zu", j);
         print_cell(stdout, form, 1 + j, text);
     }
     print_row_end(stdout, form);
-    for (size_t j = 0; form == FORM_MD && j <= a->n_tokens; j++)
-        fputs(j < a->n_tokens ? (j ? " --- |" : "| --- |") : " --- |\n",
-              stdout);
-    for (size_t i = 0; i < a->n_tokens; i++) {
+    for (size_t j = 0; form == FORM_MD && j <= keys; j++)
+        fputs(j < keys ? (j ? " --- |" : "| --- |") : " --- |\n", stdout);
+    for (size_t i = 0; i < a->values[a->head].queries->n; i++) {
         snprintf(text, sizeof text, "%zu", i);
         print_cell(stdout, form, 0, text);
-        for (size_t j = 0; j < a->n_tokens; j++)
-            put_share(form, 1 + j, (double)a->matrix[i * a->n_tokens + j]);
+        for (size_t j = 0; j < keys; j++)
+            put_share(form, 1 + j, (double)a->matrix[i * keys + j]);
         print_row_end(stdout, form);
     }
 }
@@ -104,18 +120,20 @@ static void put_json_share(const char *name, double share)
 
 static void print_query(const hp_attention *a, size_t i)
 {
+    const hp_attention_tokens *t = a->values[a->head].queries;
+    size_t keys = a->values[a->head].keys->n;
     printf("{\"type\": \"query\", \"position\": %zu, ", i);
-    if (a->texts)
-        print_json_pair(stdout, "token", a->texts[i]);
-    printf("\"id\": %d, \"shares\": [", (int)a->ids[i]);
-    for (size_t j = 0; j < a->n_tokens; j++)
-        printf(j ? ", %.6g" : "%.6g", (double)a->matrix[i * a->n_tokens + j]);
+    if (t->texts)
+        print_json_pair(stdout, "token", t->texts[i]);
+    printf("\"id\": %d, \"shares\": [", (int)t->ids[i]);
+    for (size_t j = 0; j < keys; j++)
+        printf(j ? ", %.6g" : "%.6g", (double)a->matrix[i * keys + j]);
     fputs("]}\n", stdout);
 }
 
 static void print_ndjson(const hp_attention *a, const unsigned char *mask)
 {
-    for (size_t i = 0; a->matrix && i < a->n_tokens; i++)
+    for (size_t i = 0; a->matrix && i < a->values[a->head].queries->n; i++)
         print_query(a, i);
     for (size_t i = 0; i < a->n_heads; i++) {
         const hp_head *h = &a->heads[i];
@@ -137,7 +155,10 @@ static void print_ndjson(const hp_attention *a, const unsigned char *mask)
     fputs("{\"type\": \"summary\", ", stdout);
     print_json_pair(stdout, "model", a->model.path);
     print_json_pair(stdout, "fingerprint", a->model.fingerprint);
-    printf("\"tokens\": %zu, \"heads\": %zu}\n", a->n_tokens, a->n_heads);
+    printf("\"tokens\": %zu, ", a->tokens.n);
+    if (a->decoder.n)
+        printf("\"decoder_tokens\": %zu, ", a->decoder.n);
+    printf("\"heads\": %zu}\n", a->n_heads);
 }
 
 hp_status print_attention(const cli *c, const hp_attention *a,

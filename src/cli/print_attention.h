@@ -15,8 +15,9 @@ void print_heat(const cli *c, const hp_attention *a);
 /* A token as it can stand in a line: spaces seen, no line breaks, what is not
  * UTF-8 as '?'; cut or filled to `columns`. Its id where its text is not
  * known. */
-void print_token(FILE *out, const hp_attention *a, size_t token, int columns);
+void print_token(FILE *out, const hp_attention_tokens *t, size_t token,
+                 int columns);
 /* Columns that print_token needs for the whole of it. */
-int token_columns(const hp_attention *a, size_t token);
+int token_columns(const hp_attention_tokens *t, size_t token);
 
 #endif

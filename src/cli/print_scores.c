@@ -6,6 +6,7 @@
 #include "cli/print_heatmap.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 enum { CELL = 9, SHOWN = 20 };
@@ -20,6 +21,17 @@ static hp_status new_order(uint32_t **out, const hp_scores *s, hp_error *err)
         if (s->rank[i] < s->n_heads)
             (*out)[s->rank[i]] = (uint32_t)i;
     return HP_OK;
+}
+
+/* Columns of the longest id and a space, 12 at least. */
+static int name_columns(const hp_scores *s)
+{
+    int columns = 12;
+    for (size_t i = 0; i < s->n_heads; i++) {
+        int own = (int)strlen(s->heads[i].id) + 1;
+        columns = own > columns ? own : columns;
+    }
+    return columns;
 }
 
 static hp_status print_human(const cli *c, const hp_scores *s, hp_error *err)
@@ -38,10 +50,11 @@ static hp_status print_human(const cli *c, const hp_scores *s, hp_error *err)
         print_heatmap(&h, s, NULL);
     }
     size_t shown = terminal && s->n_heads > SHOWN ? SHOWN : s->n_heads;
-    printf("%-6s%-12s%*s\n", "rank", "head", CELL, "score");
+    int name = name_columns(s);
+    printf("%-6s%-*s%*s\n", "rank", name, "head", CELL, "score");
     for (size_t i = 0; i < shown; i++) {
         char text[32];
-        printf("%-6zu%-12s", i, s->heads[order[i]].id);
+        printf("%-6zu%-*s", i, name, s->heads[order[i]].id);
         snprintf(text, sizeof text, "%.6g", s->values[order[i]]);
         heat_put(&h, CELL, text, s->values[order[i]]);
         putchar('\n');

@@ -64,10 +64,22 @@ static void put_heads(FILE *out, const hp_head *heads, size_t from, size_t to,
     }
 }
 
+/* Columns of the longest name of a block, 10 at least. */
+static int name_columns(const hp_head *heads, size_t n)
+{
+    int columns = 10;
+    for (size_t i = 0; i < n; i++) {
+        int own = (int)strcspn(heads[i].id, ":");
+        columns = own > columns ? own : columns;
+    }
+    return columns;
+}
+
 void print_blocks(FILE *out, const hp_head *heads, size_t n,
                   const unsigned char *mask)
 {
-    fputs("layer       pruned  heads\n", out);
+    int name = name_columns(heads, n);
+    fprintf(out, "%-*s pruned  heads\n", name + 1, "layer");
     for (size_t from = 0, to = 0; from < n; from = to) {
         size_t pruned = 0;
         while (to < n && heads[to].block == heads[from].block)
@@ -76,7 +88,7 @@ void print_blocks(FILE *out, const hp_head *heads, size_t n,
         const char *id = heads[from].id;
         const char *colon = strrchr(id, ':');
         int len = colon ? (int)(colon - id) : (int)strlen(id);
-        fprintf(out, "%-10.*s%4zu of %zu", len, id, pruned, to - from);
+        fprintf(out, "%-*.*s%4zu of %zu", name, len, id, pruned, to - from);
         if (pruned) {
             fprintf(out, "  %.*s", len, id);
             put_heads(out, heads, from, to, mask);

@@ -51,29 +51,31 @@ static glyph next_glyph(const char **s)
     return g;
 }
 
-static const char *text_of(char number[32], const hp_attention *a, size_t token)
+static const char *text_of(char number[32], const hp_attention_tokens *t,
+                           size_t token)
 {
-    if (a->texts && a->texts[token][0])
-        return a->texts[token];
-    snprintf(number, 32, "#%d", (int)a->ids[token]);
+    if (t->texts && t->texts[token][0])
+        return t->texts[token];
+    snprintf(number, 32, "#%d", (int)t->ids[token]);
     return number;
 }
 
-int token_columns(const hp_attention *a, size_t token)
+int token_columns(const hp_attention_tokens *t, size_t token)
 {
     char number[32];
     int columns = 0;
-    for (const char *s = text_of(number, a, token); *s && columns < LABEL;)
+    for (const char *s = text_of(number, t, token); *s && columns < LABEL;)
         columns += next_glyph(&s).columns;
     return columns;
 }
 
-void print_token(FILE *out, const hp_attention *a, size_t token, int columns)
+void print_token(FILE *out, const hp_attention_tokens *t, size_t token,
+                 int columns)
 {
     char number[32];
-    const char *s = text_of(number, a, token);
+    const char *s = text_of(number, t, token);
     int left = columns;
-    if (token_columns(a, token) > columns)
+    if (token_columns(t, token) > columns)
         left--; /* for the mark that something is missing */
     while (*s) {
         glyph g = next_glyph(&s);
@@ -82,7 +84,7 @@ void print_token(FILE *out, const hp_attention *a, size_t token, int columns)
         fputs(g.text, out);
         left -= g.columns;
     }
-    if (token_columns(a, token) > columns)
+    if (token_columns(t, token) > columns)
         fputs("\xe2\x80\xa6", out);
     for (; left > 0; left--)
         fputc(' ', out);

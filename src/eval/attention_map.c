@@ -23,7 +23,8 @@ typedef struct owned_attention {
 typedef struct survey {
     hp_attention *a;
     hp_attention_head *values; /* [heads] sums, then means */
-    double *received;          /* [heads, tokens] */
+    double *received;          /* [heads, room] shares of keys */
+    size_t room;               /* tokens of the longer side */
     float *matrix;             /* of the head wanted; NULL: none */
     hp__tensor_file *file;     /* NULL: none */
     size_t *tensor;            /* [blocks] its place in the file */
@@ -36,16 +37,19 @@ typedef struct survey {
 /* ---- what the sweep shows ---- */
 
 static void add_row(hp_attention_head *v, double *received, const float *p,
-                    size_t query, size_t n)
+                    size_t query)
 {
+    size_t n = v->keys->n;
     v->first += (double)p[0];
+    for (size_t j = 0; j < n; j++)
+        received[j] += (double)p[j];
+    if (v->keys != v->queries)
+        return;
     v->own += (double)p[query];
     if (query)
         v->previous += (double)p[query - 1];
     if (query + 1 < n)
         v->next += (double)p[query + 1];
-    for (size_t j = 0; j < n; j++)
-        received[j] += (double)p[j];
 }
 
 /* The first failure is kept; progress then ends the sweep. */
@@ -53,7 +57,8 @@ static void write_rows(survey *s, const hp_seen *seen, size_t tensor)
 {
     hp_error err = {0};
     size_t n = seen->n_key;
-    uint64_t first = ((uint64_t)seen->head * n + seen->position) * n;
+    size_t queries = s->values[seen->block->first_head].queries->n;
+    uint64_t first = ((uint64_t)seen->head * queries + seen->position) * n;
     hp_status st = hp__tensor_file_put(s->file, tensor, first, seen->probs,
                                        seen->n_query * n, &err);
     if (!st || __atomic_exchange_n(&s->taken, 1, __ATOMIC_ACQ_REL))
@@ -66,8 +71,8 @@ static void see_probs(survey *s, const hp_seen *seen, size_t head)
 {
     size_t n = seen->n_key;
     for (size_t i = 0; i < seen->n_query; i++)
-        add_row(&s->values[head], s->received + head * n, seen->probs + i * n,
-                seen->position + i, n);
+        add_row(&s->values[head], s->received + head * s->room,
+                seen->probs + i * n, seen->position + i);
     if (s->matrix && head == s->a->head)
         memcpy(s->matrix + seen->position * n, seen->probs,
                seen->n_query * n * sizeof *s->matrix);
@@ -98,17 +103,18 @@ static int step(void *payload, uint64_t done, uint64_t total)
 
 static void finish(survey *s, const hp_model *m)
 {
-    size_t n = s->a->n_tokens;
     for (size_t h = 0; h < s->a->n_heads; h++) {
         hp_attention_head *v = &s->values[h];
-        const double *received = s->received + h * n;
-        int causal = hp_model_block(m, s->a->heads[h].block)->causal;
+        const double *received = s->received + h * s->room;
+        const hp_block *b = hp_model_block(m, s->a->heads[h].block);
+        size_t n = v->queries->n;
+        int near = n > 1 && !b->cross;
         v->entropy /= (double)n;
         v->first /= (double)n;
-        v->own /= (double)n;
-        v->previous = n > 1 ? v->previous / (double)(n - 1) : (double)NAN;
-        v->next = n > 1 && !causal ? v->next / (double)(n - 1) : (double)NAN;
-        for (uint32_t j = 1; j < n; j++)
+        v->own = b->cross ? (double)NAN : v->own / (double)n;
+        v->previous = near ? v->previous / (double)(n - 1) : (double)NAN;
+        v->next = near && !b->causal ? v->next / (double)(n - 1) : (double)NAN;
+        for (uint32_t j = 1; j < v->keys->n; j++)
             if (received[j] > received[v->top])
                 v->top = j;
         v->top_share = received[v->top] / (double)n;
@@ -118,17 +124,18 @@ static void finish(survey *s, const hp_model *m)
 /* ---- the file ---- */
 
 /* The tokens as the text of a JSON array. */
-static hp_status write_tokens(char **out, const hp_attention *a, hp_error *err)
+static hp_status write_tokens(char **out, const hp_attention_tokens *t,
+                              hp_error *err)
 {
     hp__buffer b = {0};
     hp__emitter e;
     hp__emit_start(&e, &b);
     hp__emit_array(&e, NULL, 1);
-    for (size_t i = 0; i < a->n_tokens; i++)
-        if (a->texts)
-            hp__emit_string(&e, NULL, a->texts[i]);
+    for (size_t i = 0; i < t->n; i++)
+        if (t->texts)
+            hp__emit_string(&e, NULL, t->texts[i]);
         else
-            hp__emit_int(&e, NULL, a->ids[i]);
+            hp__emit_int(&e, NULL, t->ids[i]);
     hp__emit_end(&e);
     hp_status st = hp__buffer_take(out, NULL, &b, err);
     if (!st)
@@ -139,24 +146,30 @@ static hp_status write_tokens(char **out, const hp_attention *a, hp_error *err)
 static hp_status open_tensors(survey *s, const hp_model *m, const char *path,
                               hp__tensor_plan *plans, hp_error *err)
 {
-    char *tokens = NULL;
+    char *tokens = NULL, *decoder = NULL;
     hp__tensor_list list = {.tensors = plans};
-    uint64_t n = s->a->n_tokens;
     for (size_t i = 0; i < hp_model_n_blocks(m); i++) {
         const hp_block *b = hp_model_block(m, i);
         if (s->tensor[i] == NOT_WRITTEN)
             continue;
         s->tensor[i] = list.n;
-        plans[list.n++] = (hp__tensor_plan){
-            .name = b->name, .n_dims = 3, .dims = {b->n_heads, n, n}};
+        const hp_attention_head *v = &s->values[b->first_head];
+        plans[list.n++] =
+            (hp__tensor_plan){.name = b->name,
+                              .n_dims = 3,
+                              .dims = {b->n_heads, v->queries->n, v->keys->n}};
     }
-    hp_status st = write_tokens(&tokens, s->a, err);
-    const hp__tensor_note notes[] = {{"format", "pt"}, {"tokens", tokens}};
+    hp_status st = write_tokens(&tokens, &s->a->tokens, err);
+    if (!st)
+        st = write_tokens(&decoder, &s->a->decoder, err);
+    const hp__tensor_note notes[] = {
+        {"format", "pt"}, {"tokens", tokens}, {"decoder_tokens", decoder}};
     list.notes = notes;
-    list.n_notes = sizeof notes / sizeof *notes;
+    list.n_notes = s->a->decoder.n ? 3 : 2;
     if (!st)
         st = hp__tensor_file_open(&s->file, path, &list, err);
     free(tokens);
+    free(decoder);
     return st;
 }
 
@@ -182,61 +195,73 @@ static hp_status open_file(survey *s, const hp_model *m,
 
 /* ---- the result ---- */
 
-static hp_status copy_texts(hp_attention *a, hp__arena *arena,
-                            const char *const *texts, hp_error *err)
+static hp_status copy_tokens(hp_attention_tokens *out, hp__arena *arena,
+                             const hp_attention_tokens *t, hp_error *err)
 {
-    const char **copy = NULL;
-    hp_status st =
-        hp__arena_alloc(&copy, arena, a->n_tokens, sizeof *copy, err);
-    for (size_t i = 0; i < a->n_tokens && !st; i++)
-        st = hp__arena_strdup(&copy[i], arena, texts[i], err);
-    a->texts = copy;
+    const char **texts = NULL;
+    int32_t *ids = NULL;
+    hp_status st = hp__arena_alloc(&ids, arena, t->n, sizeof *ids, err);
+    if (st || !t->n)
+        return st;
+    memcpy(ids, t->ids, t->n * sizeof *ids);
+    *out = (hp_attention_tokens){.n = t->n, .ids = ids};
+    if (!t->texts)
+        return HP_OK;
+    st = hp__arena_alloc(&texts, arena, t->n, sizeof *texts, err);
+    for (size_t i = 0; i < t->n && !st; i++)
+        st = hp__arena_strdup(&texts[i], arena, t->texts[i], err);
+    out->texts = texts;
     return st;
 }
 
 static hp_status get_matrix(survey *s, hp__arena *arena,
                             const hp_attention_options *o, hp_error *err)
 {
-    size_t n = s->a->n_tokens, square;
+    size_t cells;
     if (!o->has_head)
         return HP_OK;
     if (o->head >= s->a->n_heads)
         return hp_fail(err, HP_INVALID, "the model has no head %u", o->head);
-    if (!hp__mul(&square, n, n))
-        return hp_fail(err, HP_NOMEM, "out of memory (%zu x %zu)", n, n);
+    const hp_attention_head *v = &s->values[o->head];
+    if (!hp__mul(&cells, v->queries->n, v->keys->n))
+        return hp_fail(err, HP_NOMEM, "out of memory (%zu x %zu)",
+                       v->queries->n, v->keys->n);
     s->a->head = o->head;
     hp_status st =
-        hp__arena_alloc(&s->matrix, arena, square, sizeof *s->matrix, err);
+        hp__arena_alloc(&s->matrix, arena, cells, sizeof *s->matrix, err);
     s->a->matrix = s->matrix;
     return st;
 }
 
 static hp_status get_memory(survey *s, hp__arena *arena, const hp_model *m,
-                            const hp_sequences *q,
+                            const hp_attention_tokens *tokens,
                             const hp_attention_options *o, hp_error *err)
 {
     hp_attention *a = s->a;
-    int32_t *ids = NULL;
     size_t cells;
-    a->n_tokens = q->start[1];
     a->n_heads = hp_model_n_heads(m);
     hp_status st = hp__info_copy(&a->model, arena, hp_model_info_get(m), err);
     if (!st)
         st = hp__heads_copy(&a->heads, arena, hp_model_heads(m), a->n_heads,
                             err);
     if (!st)
-        st = hp__arena_alloc(&ids, arena, a->n_tokens, sizeof *ids, err);
+        st = copy_tokens(&a->tokens, arena, tokens, err);
+    if (!st)
+        st = copy_tokens(&a->decoder, arena, &o->decoder, err);
+    if (!st)
+        st = hp__arena_alloc(&s->values, arena, a->n_heads, sizeof *s->values,
+                             err);
     if (st)
         return st;
-    memcpy(ids, q->ids, a->n_tokens * sizeof *ids);
-    a->ids = ids;
-    if (o->texts && (st = copy_texts(a, arena, o->texts, err)))
-        return st;
-    st = hp__arena_alloc(&s->values, arena, a->n_heads, sizeof *s->values, err);
     a->values = s->values;
-    if (!st && !hp__mul(&cells, a->n_heads, a->n_tokens))
-        return hp_fail(err, HP_NOMEM, "out of memory (%zu tokens)",
-                       a->n_tokens);
+    for (size_t h = 0; h < a->n_heads; h++) {
+        const hp_block *b = hp_model_block(m, a->heads[h].block);
+        s->values[h].queries = b->decoder ? &a->decoder : &a->tokens;
+        s->values[h].keys = b->cross ? &a->tokens : s->values[h].queries;
+    }
+    s->room = tokens->n > o->decoder.n ? tokens->n : o->decoder.n;
+    if (!hp__mul(&cells, a->n_heads, s->room))
+        return hp_fail(err, HP_NOMEM, "out of memory (%zu tokens)", s->room);
     if (!st)
         st = hp__new(&s->received, cells, sizeof *s->received, err);
     return st ? st : get_matrix(s, arena, o, err);
@@ -266,8 +291,14 @@ hp_status hp_attention_run(hp_attention **out, const hp_model *m,
                            const hp_attention_options *o, hp_error *err)
 {
     owned_attention *own = NULL;
-    const size_t start[2] = {0, n};
-    const hp_sequences q = {.ids = ids, .start = start, .n = 1};
+    const size_t start[2] = {0, n}, decoder_start[2] = {0, o->decoder.n};
+    const hp_sequences decoder = {
+        .ids = o->decoder.ids, .start = decoder_start, .n = 1};
+    const hp_sequences q = {.ids = ids,
+                            .start = start,
+                            .n = 1,
+                            .decoder = o->decoder.n ? &decoder : NULL};
+    const hp_attention_tokens tokens = {n, ids, o->texts};
     uint32_t most = hp_model_spec(m)->max_positions;
     *out = NULL;
     /* Before disk is taken for matrices that nobody will compute. */
@@ -278,7 +309,7 @@ hp_status hp_attention_run(hp_attention **out, const hp_model *m,
     if (st)
         return st;
     survey s = {.a = &own->attention};
-    st = get_memory(&s, &own->arena, m, &q, o, err);
+    st = get_memory(&s, &own->arena, m, &tokens, o, err);
     if (!st)
         st = open_file(&s, m, o, err);
     if (!st)

@@ -18,19 +18,20 @@ static double rounded(double value)
     return strtod(text, NULL);
 }
 
-static void put_tokens(hp__emitter *e, const hp_attention *a)
+static void put_tokens(hp__emitter *e, const hp_attention_tokens *t,
+                       const char *ids, const char *texts)
 {
-    hp__emit_array(e, "ids", 1);
-    for (size_t i = 0; i < a->n_tokens; i++)
-        hp__emit_int(e, NULL, a->ids[i]);
+    hp__emit_array(e, ids, 1);
+    for (size_t i = 0; i < t->n; i++)
+        hp__emit_int(e, NULL, t->ids[i]);
     hp__emit_end(e);
-    if (!a->texts) {
-        hp__emit_null(e, "tokens");
+    if (!t->texts) {
+        hp__emit_null(e, texts);
         return;
     }
-    hp__emit_array(e, "tokens", 1);
-    for (size_t i = 0; i < a->n_tokens; i++)
-        hp__emit_string(e, NULL, a->texts[i]);
+    hp__emit_array(e, texts, 1);
+    for (size_t i = 0; i < t->n; i++)
+        hp__emit_string(e, NULL, t->texts[i]);
     hp__emit_end(e);
 }
 
@@ -61,11 +62,12 @@ static void put_matrix(hp__emitter *e, const hp_attention *a)
         hp__emit_null(e, "matrix");
         return;
     }
+    const hp_attention_head *v = &a->values[a->head];
     hp__emit_array(e, "matrix", 0);
-    for (size_t i = 0; i < a->n_tokens; i++) {
-        const float *row = a->matrix + i * a->n_tokens;
+    for (size_t i = 0; i < v->queries->n; i++) {
+        const float *row = a->matrix + i * v->keys->n;
         hp__emit_array(e, NULL, 1);
-        for (size_t j = 0; j < a->n_tokens; j++)
+        for (size_t j = 0; j < v->keys->n; j++)
             hp__emit_double(e, NULL, rounded((double)row[j]));
         hp__emit_end(e);
     }
@@ -80,7 +82,9 @@ hp_status hp_document_attention(char **out, const hp_attention *a,
     *out = NULL;
     hp__emit_start(&e, &b);
     hp_status st = hp__document_start(&e, ATTENTION_SCHEMA, &a->model, err);
-    put_tokens(&e, a);
+    put_tokens(&e, &a->tokens, "ids", "tokens");
+    if (a->decoder.n)
+        put_tokens(&e, &a->decoder, "decoder_ids", "decoder_tokens");
     hp__emit_array(&e, "heads", 0);
     for (size_t i = 0; i < a->n_heads; i++)
         if (!mask || mask[i])

@@ -72,6 +72,13 @@ static int by_name(const void *a, const void *b)
 static hp_status check_tensor(const hp_tensor *t, uint64_t n_tokens,
                               hp_error *err)
 {
+    if (t->dtype == HP_DTYPE_F32 && t->n_dims == 3 && t->dims[0] &&
+        t->dims[1] && t->dims[2] && t->dims[1] != t->dims[2])
+        return hp_fail(err, HP_UNSUPPORTED,
+                       "tensor '%s': attention of %llu tokens to %llu others "
+                       "is not drawn; attention --layer --head prints it",
+                       t->name, (unsigned long long)t->dims[1],
+                       (unsigned long long)t->dims[2]);
     if (t->dtype != HP_DTYPE_F32 || t->n_dims != 3 || !t->dims[0] ||
         !t->dims[1] || t->dims[1] != t->dims[2])
         return hp_fail(err, HP_FORMAT,

@@ -141,3 +141,49 @@ pairs() {
     hp eval model --data "$NOVEL" --stride 8
     fails 2 'a stride is of windows that are read alone'
 }
+
+# conforms FILE: the document is valid against its schema
+conforms() {
+    /usr/bin/python3 "$ROOT/tests/cli/validate.py" \
+        "$ROOT/docs/schema/attention-1.schema.json" "$1"
+}
+
+@test "attention of a pair, and of a text to its own answer" {
+    pairs "$T5" >pairs.ids
+    sed -n 2p pairs.ids >pair.ids # of 9 and 6 tokens
+    hp attention "$T5" --tokens pair.ids --json
+    succeeds
+    echo "$output" >attention.json
+    conforms attention.json
+    [ "$(jq -c '[.ids, .decoder_ids]' attention.json)" = "$(cat pair.ids)" ]
+    [ "$(jq -c '[.heads[] | select(.own == null) | .id]' attention.json)" = \
+        "$(jq -c '[.heads[] | .id | select(contains("cross"))]' \
+            attention.json)" ]
+    hp attention "$T5" --tokens pair.ids --head dec.1.cross:2 --json
+    succeeds
+    echo "$output" >attention.json
+    conforms attention.json
+    [ "$(jq -c '[.matrix | length, (.[0] | length)]' attention.json)" = '[6,9]' ]
+    hp attention "$T5" --tokens pair.ids --head dec.1.cross:2 --format tsv
+    succeeds
+    [ "${#lines[@]}" = 7 ]
+    [ "$(head -n 1 <<<"$output" | wc -w)" = 10 ]
+    copy_model
+    hp attention model --text "$(jq -r .prompt "$WANT")" --json
+    succeeds
+    [ "$(jq -c .ids <<<"$output")" = "$(jq -c .prompt_ids "$WANT")" ]
+    # the start token, then the answer
+    [ "$(jq -c '.decoder_ids[:9]' <<<"$output")" = \
+        "$(jq -c '[0] + .tokens' "$WANT")" ]
+}
+
+@test "matrices of a cross block go to a file, and are not drawn" {
+    pairs "$T5" | sed -n 2p >pair.ids
+    hp attention "$T5" --tokens pair.ids -o a.safetensors
+    succeeds
+    hp inspect a.safetensors --json
+    [ "$(jq -c '.tensors[] | select(.name | contains("1.layer.1.EncDec")) |
+        .shape' <<<"$output")" = '[4,6,9]' ]
+    hp report a.safetensors -o page.html
+    fails 4 'attention of 6 tokens to 9 others is not drawn'
+}

@@ -1,3 +1,5 @@
 hp_unit(attention)
 target_link_libraries(test_attention PRIVATE fixture)
+hp_unit(pair_attention)
+target_link_libraries(test_pair_attention PRIVATE fixture)
 hp_unit(gate)

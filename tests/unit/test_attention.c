@@ -152,7 +152,7 @@ static void check_golden(const char *model)
     for (int i = 0; i < n_sequences(&b); i++) {
         hp_attention_options o = {.out = b.path, .run = {.threads = 2}};
         hp_attention *a = run(&b, i, &o);
-        size_t n = a->n_tokens;
+        size_t n = a->tokens.n;
         tokens += (double)n;
         for (size_t h = 0; h < HEADS; h++) {
             float matrix[LENGTH * LENGTH];
@@ -189,7 +189,7 @@ static void bert_entropies_follow_from_the_file(void **state)
 static void check_values(const hp_attention *a, int causal)
 {
     const hp_attention_head *v = &a->values[a->head];
-    size_t n = a->n_tokens;
+    size_t n = a->tokens.n;
     double first = 0, own = 0, previous = 0, next = 0, most = 0;
     for (size_t i = 0; i < n; i++) {
         double received = 0;
