@@ -55,7 +55,8 @@ static hp_status read_spec(hp_spec *out, const hp__node *config, hp_error *err)
         st = hp__config_size(&s.ffn_width, config, "intermediate_size", err);
     if (!st)
         st = hp__config_size(&s.vocab, config, "vocab_size", err);
-    if (!st)
+    /* The first conversions of LLaMA lack it; no table bounds the positions. */
+    if (!st && hp__node_find(config, "max_position_embeddings"))
         st = hp__config_size(&s.max_positions, config,
                              "max_position_embeddings", err);
     if (!st)
