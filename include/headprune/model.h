@@ -237,6 +237,10 @@ const hp_block *hp_model_block(const hp_model *m, size_t i);
 const hp_detection *hp_model_detection(const hp_model *m);
 /* 1: forward passes can be computed: its architecture is known. */
 int hp_model_runs(const hp_model *m);
+/* A weight in a dtype that headprune does not compute with (F8_E4M3): heads of
+ * such a model can be silenced and removed, not scored by their weights or run;
+ * NULL: there is none. */
+const hp_tensor *hp_model_opaque(const hp_model *m);
 
 /*
  * The bands that head `head` owns: of query, key and value (weight, then

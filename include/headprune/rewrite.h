@@ -35,6 +35,9 @@ typedef struct hp_rewrite_options {
     /* Of the plan's heads, kept until the rewrite has begun; NULL: kept rows
      * stay as they are. HP_INVALID with a form that changes no weights. */
     const hp_refit *refit;
+    /* File that hp_restore_begin needs to make the input again; NULL: none. Not
+     * in the output folder. */
+    const char *undo;
     int dry_run; /* nothing is written: the rewrite only tells what it would be,
                     and hp_rewrite_commit does nothing */
 } hp_rewrite_options;
@@ -114,6 +117,40 @@ hp_status hp_rewrite_add(hp_rewrite *r, const char *name, const char *bytes,
 HP_CHECKED
 hp_status hp_rewrite_commit(hp_rewrite *r, hp_error *err);
 void hp_rewrite_free(hp_rewrite *r); /* NULL is fine */
+
+typedef enum hp_round { HP_ROUND_NEAREST, HP_ROUND_DOWN, HP_ROUND_UP } hp_round;
+/* Heads that every block must keep for the form to be written: 0 or 1. */
+size_t hp_rewrite_least(const hp_rewrite_options *o);
+/*
+ * The plan nearest to `p` that the form can write: heads are ranked anew inside
+ * each block, those of `p` first in their order, then the others by rank. What
+ * can be written stays as it is. `direction`: down prunes no more heads than
+ * `p`, up no fewer. HP_INVALID: more heads would have to go and `p` does not
+ * know their ranks; HP_UNSUPPORTED: there is no such plan.
+ */
+HP_CHECKED
+hp_status hp_plan_round(hp_plan **out, const hp_plan *p, const hp_model *m,
+                        const hp_rewrite_options *o, hp_round direction,
+                        hp_error *err);
+
+typedef struct hp_restore_options {
+    const char *undo; /* what hp_rewrite_options.undo wrote */
+    const char *out;  /* as in hp_rewrite_options */
+    int replace;
+    hp_progress progress;
+} hp_restore_options;
+
+/*
+ * Makes the checkpoint again that `pruned` was made of, byte for byte: files
+ * that the pruning copied or changed, under the names that they had. Then
+ * hp_rewrite_written, hp_rewrite_commit and hp_rewrite_free, as after
+ * hp_rewrite_begin. `pruned` is borrowed. HP_FORMAT: the undo file is none, is
+ * damaged or belongs to another checkpoint, or a file of `pruned` was changed
+ * since (SHA-256); nothing is written then.
+ */
+HP_CHECKED
+hp_status hp_restore_begin(hp_rewrite **out, const hp_checkpoint *pruned,
+                           const hp_restore_options *o, hp_error *err);
 
 #ifdef __cplusplus
 }

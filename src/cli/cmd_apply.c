@@ -23,6 +23,7 @@ hp_status cmd_apply(cli *c, hp_error *err)
         (st = work_open_model(&w, c, c->args[0], err)) ||
         (st = work_read_plan(&w, c, err)) ||
         (st = output_prepare(&out, &w, c, err)) ||
+        (st = output_round(&out, &w, c, err)) ||
         (st = work_refit(&w, c, err)) || (st = output_write(&out, &w, c, err)))
         goto done;
     st = output_tell(&out, &w, c, err);

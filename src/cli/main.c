@@ -122,6 +122,17 @@ static const command commands[] = {
      "headprune diff --json gpt2 pruned | jq '.heads[] | "
      "select(.verdict != \"identical\") | .id'\n",
      cmd_diff},
+    {"restore", TAKES_RESTORE, 1, "PRUNED",
+     "undo: a pruned checkpoint and its undo file -> the original",
+     "Makes the checkpoint again that PRUNED was made of, byte for byte, from "
+     "PRUNED and the file that --undo wrote when it was pruned. The SHA-256 of "
+     "every file is checked before and after: an undo file of another pruning "
+     "or a PRUNED that was changed since is refused. Files that pruning does "
+     "not copy (weights in other formats, folders) are not made again.",
+     "headprune apply gpt2 --heads '9:3' --emit remove -o smaller "
+     "--undo smaller.undo\n"
+     "headprune restore smaller --undo smaller.undo -o again\n",
+     cmd_restore},
     {"attention", TAKES_ATTENTION, 1, "MODEL",
      "what heads attend to, as a table, a heatmap or arrays",
      "Runs the model over one sequence and shows the attention that every "

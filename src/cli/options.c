@@ -188,12 +188,13 @@ const option_row option_rows[] = {
     [OPT_BUDGET] = {"budget", 0, OPTION_SIZE, "SIZE", NULL, 0, 0, TAKES_RUNS,
                     "memory for hidden states (default 64MiB); never changes "
                     "the result"},
-    [OPT_OUTPUT] = TEXT("output", 'o', "PATH",
-                        TAKES_WRITERS | TAKES_ATTENTION | TAKES_REPORT |
-                            TAKES_SWEEP | TAKES_STATS | TAKES_MERGE,
-                        "output folder, X.safetensors, or - for standard "
-                        "output (default NAME-METHOD-RATIO; of attention "
-                        "none); of report, the page; of sweep, the document"),
+    [OPT_OUTPUT] =
+        TEXT("output", 'o', "PATH",
+             TAKES_WRITERS | TAKES_RESTORE | TAKES_ATTENTION | TAKES_REPORT |
+                 TAKES_SWEEP | TAKES_STATS | TAKES_MERGE,
+             "output folder, X.safetensors, or - for standard "
+             "output (default NAME-METHOD-RATIO; of attention "
+             "none); of report, the page; of sweep, the document"),
     [OPT_RESUME] = TEXT("resume", 0, "FILE", TAKES_SWEEP,
                         "go on with the sweep of this document, and save it "
                         "there unless -o is given"),
@@ -219,13 +220,22 @@ const option_row option_rows[] = {
         FLAG("no-remote-code", 0, TAKES_WRITERS,
              "with --emit remove: write pruned_heads alone, which transformers "
              "4 reads, and no modeling file"),
+    [OPT_ROUND] =
+        CHOICE("round", "WAY", "nearest|down|up", TAKES_WRITERS,
+               "with --emit remove: go to the nearest plan that can be "
+               "written, or to one that prunes no more (down) or no fewer "
+               "(up) heads"),
+    [OPT_UNDO] = TEXT("undo", 0, "FILE", TAKES_WRITERS | TAKES_RESTORE,
+                      "write FILE, with which restore makes the original "
+                      "again; of restore, that file"),
     [OPT_REPORT] = TEXT("report", 0, "FILE", TAKES_WRITERS,
                         "where the JSON report goes (default: headprune.json "
                         "in the output folder)"),
-    [OPT_FORCE] = FLAG("force", 'f',
-                       TAKES_WRITERS | TAKES_ATTENTION | TAKES_REPORT |
-                           TAKES_SWEEP | TAKES_STATS | TAKES_MERGE,
-                       "replace an existing output; write bytes to a terminal"),
+    [OPT_FORCE] =
+        FLAG("force", 'f',
+             TAKES_WRITERS | TAKES_RESTORE | TAKES_ATTENTION | TAKES_REPORT |
+                 TAKES_SWEEP | TAKES_STATS | TAKES_MERGE,
+             "replace an existing output; write bytes to a terminal"),
     [OPT_DRY_RUN] = FLAG("dry-run", 'n', TAKES_WRITERS,
                          "say what would be done, write nothing"),
     [OPT_FORMAT] =

@@ -30,7 +30,8 @@ enum {
     TAKES_DIFF = 16384,
     TAKES_STATS = 1 << 20,
     TAKES_MERGE = 1 << 21,
-    TAKES_REDUNDANCY = 1 << 22
+    TAKES_REDUNDANCY = 1 << 22,
+    TAKES_RESTORE = 1 << 23
 };
 #define TAKES_WRITERS (TAKES_METHOD | TAKES_APPLY)
 #define TAKES_SCORERS (TAKES_METHOD | TAKES_SCORE)
@@ -124,6 +125,8 @@ typedef enum option_id {
     OPT_EMIT,
     OPT_UNIFORM,
     OPT_NO_REMOTE_CODE,
+    OPT_ROUND,
+    OPT_UNDO,
     OPT_REPORT,
     OPT_FORCE,
     OPT_DRY_RUN,

@@ -15,6 +15,10 @@ typedef struct output {
  * cannot be written later is said now. `plan` may be NULL (METHOD). */
 HP_CHECKED
 hp_status output_prepare(output *o, const work *w, const cli *c, hp_error *err);
+/* With --round, makes w->plan one that the form can write, and says what became
+ * of it. */
+HP_CHECKED
+hp_status output_round(const output *o, work *w, const cli *c, hp_error *err);
 /* Writes checkpoint and report; they appear whole or not at all. With --dry-run
  * it is only worked out what they would be. */
 HP_CHECKED

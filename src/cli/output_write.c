@@ -97,6 +97,7 @@ hp_status output_prepare(output *o, const work *w, const cli *c, hp_error *err)
     o->options.replace = options_has(&c->opt, OPT_FORCE);
     o->options.uniform = options_has(&c->opt, OPT_UNIFORM);
     o->options.no_remote_code = options_has(&c->opt, OPT_NO_REMOTE_CODE);
+    o->options.undo = v[OPT_UNDO].text;
     o->options.dry_run = options_has(&c->opt, OPT_DRY_RUN);
     if (to_stdout(o) && isatty(STDOUT_FILENO) && !o->options.replace &&
         !o->options.dry_run)
@@ -106,6 +107,10 @@ hp_status output_prepare(output *o, const work *w, const cli *c, hp_error *err)
                                     "terminal"),
                             "-f does it all the same");
     st = hp_rewrite_check(w->model, &o->options, err);
+    if (!st && v[OPT_UNDO].given && v[OPT_REPORT].given &&
+        !strcmp(v[OPT_UNDO].text, v[OPT_REPORT].text))
+        st = hp_fail(err, HP_INVALID, "--undo and --report are both '%s'",
+                     v[OPT_UNDO].text);
     return st ? st : check_report(o, v[OPT_REPORT].text, err);
 }
 

@@ -74,7 +74,8 @@ hp_status work_make_plan(work *w, cli *c, hp_error *err)
                         .ratio = v[OPT_RATIO].share,
                         .count = (size_t)v[OPT_COUNT].number,
                         .scope = (hp_scope)v[OPT_SCOPE].number,
-                        .keep = (size_t)v[OPT_KEEP].number,
+                        .keep = v[OPT_KEEP].given ? (size_t)v[OPT_KEEP].number
+                                                  : w->least,
                         .protect = protect,
                         .group = (hp_group)v[OPT_GROUP].number};
     if (!st)

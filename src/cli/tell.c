@@ -193,6 +193,9 @@ static void tell_done(FILE *out, const output *o, const work *w, const cli *c,
     else if (folder)
         fprintf(out, "report: %s%sheadprune.json\n", o->path,
                 text_ends_with(o->path, "/") ? "" : "/");
+    if (o->options.undo)
+        fprintf(out, "undo: headprune restore %s --undo %s -o DIR\n", o->path,
+                o->options.undo);
     tell_next(out, o, w, c, folder);
 }
 

@@ -21,6 +21,7 @@ typedef struct work {
     hp_special special;
     int32_t special_ids[HP_MAX_SPECIAL]; /* room for them */
     hp_refit *refit;                     /* of the plan, with --compensate */
+    size_t least; /* heads that a block keeps without --keep */
 } work;
 
 /* HP_INVALID when `input` and the options read standard input twice. */

@@ -49,6 +49,11 @@ const hp_detection *hp_model_detection(const hp_model *m)
     return m->detection;
 }
 
+const hp_tensor *hp_model_opaque(const hp_model *m)
+{
+    return m->opaque;
+}
+
 int hp_model_runs(const hp_model *m)
 {
     return !m->detection;

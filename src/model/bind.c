@@ -110,11 +110,22 @@ static void check_shape(hp__binder *b, const hp_tensor *t, uint64_t rows,
     fail_tensors(b, st);
 }
 
+/* Floats of eight bits, of which a zero byte is a zero: heads can be silenced
+ * and removed, but nothing is computed. */
+static int is_opaque(const hp_tensor *t)
+{
+    return t->dtype == HP_DTYPE_OTHER &&
+           (strncmp(t->dtype_name, "F8_E4M3", 7) == 0 ||
+            strncmp(t->dtype_name, "F8_E5M2", 7) == 0);
+}
+
 static const hp_tensor *take(hp__binder *b, const hp_tensor *t, uint64_t rows,
                              uint64_t cols)
 {
     check_shape(b, t, rows, cols);
-    if (!b->status && t->dtype == HP_DTYPE_OTHER)
+    if (is_opaque(t) && !b->m->opaque)
+        b->m->opaque = t;
+    else if (!b->status && t->dtype == HP_DTYPE_OTHER && !is_opaque(t))
         fail_tensors(b, hp_fail(b->err, HP_FORMAT,
                                 "tensor '%s': dtype %s, expected F32, F16, "
                                 "BF16 or F64",
@@ -270,11 +281,13 @@ static hp_status share_kv(hp_block *block, hp__arena *a, const hp_spec *s,
         last = number;
         kv[i] = block->n_kv_heads - 1;
     }
-    for (uint32_t i = 0; i < block->n_heads && !st; i++)
-        if (block->n_heads % block->n_kv_heads ||
-            kv[i] != i / (block->n_heads / block->n_kv_heads))
+    if (st || !block->n_kv_heads)
+        return st;
+    uint32_t each = block->n_heads / block->n_kv_heads;
+    for (uint32_t i = 0; i < block->n_heads; i++)
+        if (kv[i] != i / each)
             block->kv_head = kv;
-    return st;
+    return HP_OK;
 }
 
 hp_block *hp__bind_block(hp__binder *b, uint32_t layer, const char *name)

@@ -93,12 +93,22 @@ static hp_status read_pruned(hp__pruned *out, hp__arena *a, const hp__node *all,
 
 /* ---- headprune_heads_kept ---- */
 
+/* Heads from..to-1 of a layer are gone. */
+static void add_gone(hp__pruned *out, uint32_t (*heads)[2], uint32_t layer,
+                     uint32_t from, uint32_t to)
+{
+    for (; from < to; from++, out->n++) {
+        heads[out->n][0] = layer;
+        heads[out->n][1] = from;
+    }
+}
+
 /* Adds the heads of one layer that are not in its list. */
 static hp_status read_kept(hp__pruned *out, uint32_t (*heads)[2],
                            uint32_t layer, const hp__node *list,
                            const hp_spec *spec, hp_error *err)
 {
-    double next = 0;
+    uint32_t next = 0;
     if (hp__node_kind(list) != HP__ARRAY)
         return hp_fail(err, HP_FORMAT,
                        "headprune_heads_kept: layer %u is not a list of heads",
@@ -110,16 +120,10 @@ static hp_status read_kept(hp__pruned *out, uint32_t (*heads)[2],
                            "headprune_heads_kept: layer %u does not list heads "
                            "of 0 to %u in ascending order",
                            (unsigned)layer, (unsigned)(spec->n_heads - 1));
-        for (; next < value; next++, out->n++) {
-            heads[out->n][0] = layer;
-            heads[out->n][1] = (uint32_t)next;
-        }
-        next = value + 1;
+        add_gone(out, heads, layer, next, (uint32_t)value);
+        next = (uint32_t)value + 1;
     }
-    for (; next < spec->n_heads; next++, out->n++) {
-        heads[out->n][0] = layer;
-        heads[out->n][1] = (uint32_t)next;
-    }
+    add_gone(out, heads, layer, next, spec->n_heads);
     return HP_OK;
 }
 

@@ -54,6 +54,7 @@ struct hp_model {
     hp_head *heads; /* [n_heads] */
     size_t n_heads;
     unsigned char *masked; /* [n_heads] or NULL: by the mask beside the file */
+    const hp_tensor *opaque; /* one that is not computed with; NULL: none */
     const char **notes;
     size_t n_notes;
     size_t n_unused; /* tensors that are no part of the model */

@@ -203,6 +203,11 @@ static hp_status bind_tensors(hp_model *m, const hp__arch *a, const char *type,
         a->bind(&b, config);
     if (b.status)
         return hint_other(m, a, b.status, err);
+    if (m->opaque)
+        hp__bind_note(&b,
+                      "tensor '%s' is %s: heads can be silenced and removed, "
+                      "but nothing is computed with it",
+                      m->opaque->name, m->opaque->dtype_name);
     note_unused(&b, survey_tensors(&b, a));
     return b.status ? b.status : name_heads(m, &b.pruned, err);
 }

@@ -338,6 +338,10 @@ static const char *const buffers[] = {
     "encoder.embed_tokens.weight", "decoder.embed_tokens.weight",
     ".EncDecAttention.relative_attention_bias.weight", NULL};
 
+/* Stock classes take as many heads everywhere; heads that share a table of
+ * biases go together. */
+static const hp__removal removal = {.heads_key = "num_heads"};
+
 #define ROW(type)                                                              \
     static hp_status read_##type(hp_spec *out, const hp__node *config,         \
                                  hp_error *err)                                \
@@ -354,7 +358,8 @@ static const char *const buffers[] = {
         .telltale = "encoder.block.0.layer.0.SelfAttention.q.weight",          \
         .buffers = buffers,                                                    \
         .spec = read_##type,                                                   \
-        .bind = bind_##type}
+        .bind = bind_##type,                                                   \
+        .removal = &removal}
 
 ROW(t5);
 ROW(mt5);

@@ -54,11 +54,23 @@ static size_t add_whole(hp_slice *out, const hp_tensor *t)
     return t != NULL;
 }
 
-static size_t collect_norms(hp_slice *out, const hp__order *o)
+static size_t collect_columns(hp_slice *out, const hp__order *o,
+                              const hp_block *b)
+{
+    size_t n = 0;
+    for (uint32_t h = 0; b->relative.table && h < b->n_heads; h++)
+        if (o->mask[b->first_head + h])
+            out[n++] = (hp_slice){
+                .tensor = b->relative.table, .axis = 1, .start = h, .count = 1};
+    return n;
+}
+
+static size_t collect_shape(hp_slice *out, const hp__order *o)
 {
     size_t n = 0;
     for (size_t i = 0; i < hp_model_n_blocks(o->model); i++) {
         const hp_block *b = hp_model_block(o->model, i);
+        n += collect_columns(out + n, o, b);
         if (!is_emptied(o, b))
             continue;
         n += add_whole(out + n, b->q_norm.weight);
@@ -72,14 +84,14 @@ hp_status hp__changes_of_heads(hp__edition *out, hp__arena *a,
                                hp_error *err)
 {
     hp_slice *slices = NULL;
-    size_t room = hp_model_n_heads(o->model) * HP_MAX_SLICES +
+    size_t room = hp_model_n_heads(o->model) * (HP_MAX_SLICES + 1) +
                   hp_model_n_blocks(o->model) * 2;
     hp_status st = hp__new(&slices, room, sizeof *slices, err);
     if (st)
         return st;
     size_t n = collect(slices, o, roles);
-    if (roles & HP__EMPTY_NORMS)
-        n += collect_norms(slices + n, o);
+    if (roles & HP__OF_SHAPE)
+        n += collect_shape(slices + n, o);
     st = hp__changes_of_slices(out, a, slices, n, err);
     free(slices);
     return st;
@@ -115,7 +127,7 @@ static size_t merge(hp_change *out, uint64_t (*bands)[2], const hp_slice *s,
             continue; /* of a head that shares it */
         if (last && last[0] + last[1] == s[i].start) {
             last[1] += s[i].count;
-        } else {
+        } else if (bands) {
             bands[out->n_bands][0] = s[i].start;
             bands[out->n_bands++][1] = s[i].count;
         }

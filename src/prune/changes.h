@@ -12,8 +12,9 @@ enum {
     HP__OUTPUT_ONLY = 1 << HP_ROLE_O,
     HP__ALL_ROLES =
         1 << HP_ROLE_Q | 1 << HP_ROLE_K | 1 << HP_ROLE_V | 1 << HP_ROLE_O,
-    /* Norms of queries and keys, of blocks that keep no head. */
-    HP__EMPTY_NORMS = 1 << 8
+    /* What a new shape takes along: columns of tables of position biases, and
+     * norms of queries and keys of blocks that keep no head. */
+    HP__OF_SHAPE = 1 << 8
 };
 
 /* The changes of the mask's heads in the tensors of `roles`. Bands of a key

@@ -40,8 +40,7 @@ static hp_status add(const hp__new_member **list, size_t *n, void *payload,
     return HP_OK;
 }
 
-hp_status hp__config_patch(char **out, size_t *len, hp__arena *a,
-                           const char *text, size_t n,
+hp_status hp__config_patch(hp__text *out, hp__arena *a, hp__text text,
                            const hp__config_value *values, size_t n_values,
                            hp_error *err)
 {
@@ -49,14 +48,15 @@ hp_status hp__config_patch(char **out, size_t *len, hp__arena *a,
     const hp__json_editor e = {
         .member = edit, .payload = &p, .finish = add, .name = "config.json"};
     hp__buffer b = {0};
+    char *copy = NULL;
     hp_status st = hp__arena_alloc(&p.seen, a, n_values, 1, err);
     if (!st)
         st = hp__arena_alloc(&p.added, a, n_values, sizeof *p.added, err);
     if (!st)
-        st = hp__json_edit(&b, text, n, &e, err);
-    *len = b.len;
+        st = hp__json_edit(&b, text.bytes, text.len, &e, err);
     if (!st)
-        st = hp__arena_copy(out, a, b.data, b.len, err);
+        st = hp__arena_copy(&copy, a, b.data, b.len, err);
+    *out = (hp__text){copy, b.len};
     hp__buffer_clear(&b);
     return st;
 }

@@ -63,18 +63,19 @@ static const char index_name[] = "model.safetensors.index.json";
 /* The index of the input without what was cut. */
 static hp_status write_index(hp_rewrite *r, const char *index, hp_error *err)
 {
-    char *text = NULL, *edited = NULL;
-    size_t len = 0, n = 0;
+    char *text = NULL;
+    hp__text edited = {NULL, 0};
+    size_t len = 0;
     const char *path;
     hp_status st = hp__arena_printf(&path, &r->arena, err, "%s/%s",
                                     hp_checkpoint_folder(r->checkpoint), index);
     if (!st)
         st = hp__file_slurp(&text, &len, path, INDEX_MAX, err);
     if (!st)
-        st = hp__cut_index(&edited, &n, &r->arena, text, len, r->checkpoint,
-                           &r->edition, err);
+        st = hp__cut_index(&edited, &r->arena, (hp__text){text, len},
+                           r->checkpoint, &r->edition, err);
     free(text);
-    return st ? st : copy_bytes(r, index_name, edited, n, err);
+    return st ? st : copy_bytes(r, index_name, edited.bytes, edited.len, err);
 }
 
 static hp_status copy_shards(hp_rewrite *r, hp_error *err)
@@ -116,14 +117,29 @@ static hp_status add_up(hp_rewrite *r, hp_error *err)
     return st;
 }
 
-hp_status hp__copy_all(hp_rewrite *r, hp_error *err)
+static hp_status copy_files(hp_rewrite *r, hp_error *err)
 {
-    size_t len = 0, shards = hp_checkpoint_n_shards(r->checkpoint);
+    size_t len = 0;
     const char *config = hp_checkpoint_config(r->checkpoint, &len);
+    int folder = r->place.kind == HP__PLACE_FOLDER;
     if (r->edition.config) {
         config = r->edition.config;
         len = r->edition.config_len;
     }
+    hp_status st = copy_shards(r, err);
+    if (!st && folder && config)
+        st = copy_bytes(r, "config.json", config, len, err);
+    for (size_t i = 0; i < r->edition.n_added && !st; i++)
+        st = copy_bytes(r, r->edition.added[i].name, r->edition.added[i].bytes,
+                        r->edition.added[i].len, err);
+    for (size_t i = 0; i < r->n_extras && !st; i++)
+        st = copy_file(r, r->extras[i].name, r->extras[i].name, err);
+    return st;
+}
+
+hp_status hp__copy_all(hp_rewrite *r, const char *undo, hp_error *err)
+{
+    size_t shards = hp_checkpoint_n_shards(r->checkpoint);
     int folder = r->place.kind == HP__PLACE_FOLDER;
     hp_status st = folder ? hp__extras_find(r, err) : HP_OK;
     if (!st)
@@ -132,18 +148,14 @@ hp_status hp__copy_all(hp_rewrite *r, hp_error *err)
                              sizeof *r->written, err);
     if (!st)
         st = hp__new(&r->chunk, HP__WRITE_CHUNK, 1, err);
-    if (st)
-        return st;
-    st = add_up(r, err);
+    if (!st && undo)
+        st = hp__undo_open(&r->undo, r, undo, err);
     if (!st)
-        st = copy_shards(r, err);
-    if (!st && folder && config)
-        st = copy_bytes(r, "config.json", config, len, err);
-    for (size_t i = 0; i < r->edition.n_added && !st; i++)
-        st = copy_bytes(r, r->edition.added[i].name, r->edition.added[i].bytes,
-                        r->edition.added[i].len, err);
-    for (size_t i = 0; i < r->n_extras && !st; i++)
-        st = copy_file(r, r->extras[i].name, r->extras[i].name, err);
+        st = add_up(r, err);
+    if (!st)
+        st = copy_files(r, err);
+    if (!st && undo)
+        st = hp__undo_finish(r->undo, r, err);
     free(r->chunk);
     r->chunk = NULL;
     return st;

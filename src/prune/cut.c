@@ -129,21 +129,21 @@ static void finish_header(hp__buffer *b)
 }
 
 /* Hands the bytes of a buffer to the arena. */
-static hp_status keep(char **out, size_t *len, hp__arena *a, hp__buffer *b,
-                      hp_status st, hp_error *err)
+static hp_status keep(hp__text *out, hp__arena *a, hp__buffer *b, hp_status st,
+                      hp_error *err)
 {
+    char *copy = NULL;
     if (!st && b->failed)
         st = hp_fail(err, HP_NOMEM, "out of memory (%zu bytes)", b->len);
-    *len = b->len;
     if (!st)
-        st = hp__arena_copy(out, a, b->data, b->len, err);
+        st = hp__arena_copy(&copy, a, b->data, b->len, err);
+    *out = (hp__text){copy, b->len};
     hp__buffer_clear(b);
     return st;
 }
 
-hp_status hp__cut_header(char **out, size_t *len, hp__arena *a,
-                         const hp_checkpoint *c, uint32_t shard,
-                         const hp__edition *e, hp_error *err)
+hp_status hp__cut_header(hp__text *out, hp__arena *a, const hp_checkpoint *c,
+                         uint32_t shard, const hp__edition *e, hp_error *err)
 {
     static const char prefix[8] = {0};
     header h = {.c = c, .e = e, .shard = shard};
@@ -163,7 +163,7 @@ hp_status hp__cut_header(char **out, size_t *len, hp__arena *a,
     finish_header(&b);
     free(h.begin);
     free(text);
-    return keep(out, len, a, &b, st, err);
+    return keep(out, a, &b, st, err);
 }
 
 /* ---- index ---- */
@@ -235,8 +235,8 @@ static hp_status add_metadata(const hp__new_member **list, size_t *n,
     return HP_OK;
 }
 
-hp_status hp__cut_index(char **out, size_t *len, hp__arena *a, const char *text,
-                        size_t n, const hp_checkpoint *c, const hp__edition *e,
+hp_status hp__cut_index(hp__text *out, hp__arena *a, hp__text text,
+                        const hp_checkpoint *c, const hp__edition *e,
                         hp_error *err)
 {
     index_sizes x = {.c = c, .e = e};
@@ -250,5 +250,6 @@ hp_status hp__cut_index(char **out, size_t *len, hp__arena *a, const char *text,
         x.bytes += rest.bytes;
         x.elements += rest.elements;
     }
-    return keep(out, len, a, &b, hp__json_edit(&b, text, n, &top, err), err);
+    return keep(out, a, &b, hp__json_edit(&b, text.bytes, text.len, &top, err),
+                err);
 }

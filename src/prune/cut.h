@@ -1,6 +1,7 @@
 #ifndef HEADPRUNE_PRUNE_CUT_H
 #define HEADPRUNE_PRUNE_CUT_H
 
+#include "prune/config_patch.h"
 #include "prune/emit.h"
 
 /*
@@ -22,15 +23,14 @@ hp__rest hp__rest_of(const hp_tensor *t, const hp__edition *e);
  * spaces up to a multiple of 8. Lives in the arena.
  */
 HP_CHECKED
-hp_status hp__cut_header(char **out, size_t *len, hp__arena *a,
-                         const hp_checkpoint *c, uint32_t shard,
-                         const hp__edition *e, hp_error *err);
+hp_status hp__cut_header(hp__text *out, hp__arena *a, const hp_checkpoint *c,
+                         uint32_t shard, const hp__edition *e, hp_error *err);
 
 /* The index of a cut checkpoint, from its text: sizes in `metadata`, and
  * tensors that are gone. */
 HP_CHECKED
-hp_status hp__cut_index(char **out, size_t *len, hp__arena *a, const char *text,
-                        size_t n, const hp_checkpoint *c, const hp__edition *e,
+hp_status hp__cut_index(hp__text *out, hp__arena *a, hp__text text,
+                        const hp_checkpoint *c, const hp__edition *e,
                         hp_error *err);
 
 #endif

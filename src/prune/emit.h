@@ -43,6 +43,8 @@ typedef struct hp__order {
  */
 typedef struct hp__form {
     hp_emit emit;
+    /* 1: every block must keep a head; NULL: need not. */
+    int (*keeps_one)(const hp_rewrite_options *o);
     int folder_only; /* files beside the weights belong to it */
     /* Whether the form exists for a model, whatever heads go; NULL: always. */
     hp_status (*check)(const hp_model *m, const hp_rewrite_options *o,

@@ -308,37 +308,53 @@ hp_status hp_plan_make(hp_plan **out, const hp_scores *s,
     return HP_OK;
 }
 
-hp_status hp_plan_from_mask(hp_plan **out, const hp_model *m,
-                            const unsigned char *mask, hp_error *err)
+hp_status hp__plan_of_heads(hp_plan **out, const hp_scores *s,
+                            const hp_policy *policy, const uint32_t *heads,
+                            size_t n, hp_error *err)
 {
     hp_plan *p = NULL;
     hp__arena *a = NULL;
     unsigned char *pruned = NULL;
     uint32_t *order = NULL;
     *out = NULL;
-    const hp_scores none = {.model = *hp_model_info_get(m),
-                            .method = "",
-                            .unit = "",
-                            .n_heads = hp_model_n_heads(m),
-                            .heads = hp_model_heads(m)};
-    const hp_policy policy = {.has_count = 1};
     hp_status st = hp__plan_new(&p, &a, err);
     if (!st)
-        st = describe(p, a, &none, &policy, err);
+        st = describe(p, a, s, policy, err);
     if (!st)
         st = alloc_result(p, &pruned, &order, a, err);
     if (st) {
         hp_plan_free(p);
         return st;
     }
-    for (uint32_t i = 0; i < p->n_heads; i++)
-        if (mask[i]) {
-            pruned[i] = 1;
-            order[p->n_pruned++] = i;
-        }
-    p->policy.count = p->n_pruned;
+    for (size_t i = 0; i < n; i++) {
+        pruned[heads[i]] = 1;
+        order[i] = heads[i];
+    }
+    p->n_pruned = n;
     *out = p;
     return HP_OK;
+}
+
+hp_status hp_plan_from_mask(hp_plan **out, const hp_model *m,
+                            const unsigned char *mask, hp_error *err)
+{
+    uint32_t *heads = NULL;
+    size_t n = 0;
+    *out = NULL;
+    const hp_scores none = {.model = *hp_model_info_get(m),
+                            .method = "",
+                            .unit = "",
+                            .n_heads = hp_model_n_heads(m),
+                            .heads = hp_model_heads(m)};
+    hp_status st = hp__new(&heads, none.n_heads, sizeof *heads, err);
+    for (uint32_t i = 0; i < none.n_heads && !st; i++)
+        if (mask[i])
+            heads[n++] = i;
+    const hp_policy policy = {.has_count = 1, .count = n};
+    if (!st)
+        st = hp__plan_of_heads(out, &none, &policy, heads, n, err);
+    free(heads);
+    return st;
 }
 
 hp_status hp_plan_fits(const hp_plan *p, const hp_model *m, int any_model,

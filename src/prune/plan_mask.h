@@ -20,4 +20,15 @@ HP_CHECKED
 hp_status hp__plan_mask(unsigned char *mask, const hp_plan *p,
                         const hp_model *m, hp_error *err);
 
+/* A plan of these heads, [n] in pruning order, whatever the policy says. */
+HP_CHECKED
+hp_status hp__plan_of_heads(hp_plan **out, const hp_scores *s,
+                            const hp_policy *policy, const uint32_t *heads,
+                            size_t n, hp_error *err);
+/* Plan `p` with these heads of the model, [n] in pruning order, in place of its
+ * own. */
+HP_CHECKED
+hp_status hp__plan_again(hp_plan **out, const hp_plan *p, const hp_model *m,
+                         const uint32_t *heads, size_t n, hp_error *err);
+
 #endif

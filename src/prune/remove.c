@@ -65,6 +65,30 @@ static hp_status fail_uniform(const hp_model *m, hp_error *err)
     return hp_fail_hint(err, st, "without --uniform a modeling file says it");
 }
 
+/* Scales by channel or block would have to be cut, too. */
+static hp_status check_scales(const hp_model *m, hp_error *err)
+{
+    const hp_checkpoint *c = m->checkpoint;
+    for (size_t i = 0; m->opaque && i < hp_checkpoint_n_tensors(c); i++) {
+        const hp_tensor *t = hp_checkpoint_tensor(c, i);
+        if (t->n_elements > 1 && strstr(t->name, "weight_scale"))
+            return hp_fail_hint(
+                err,
+                hp_fail(err, HP_UNSUPPORTED,
+                        "tensor '%s' scales weights of %s part by part: what "
+                        "to cut of it is not known",
+                        t->name, m->opaque->dtype_name),
+                "--emit zero works for every model");
+    }
+    return HP_OK;
+}
+
+static hp_status check_rest(const hp_model *m, hp_error *err)
+{
+    hp_status st = check_scales(m, err);
+    return st ? st : check_auto_map(m, err);
+}
+
 static hp_status check(const hp_model *m, const hp_rewrite_options *o,
                        hp_error *err)
 {
@@ -79,7 +103,7 @@ static hp_status check(const hp_model *m, const hp_rewrite_options *o,
                     type),
             "--emit zero works for every model");
     if (o->uniform)
-        return r->heads_key ? check_auto_map(m, err) : fail_uniform(m, err);
+        return r->heads_key ? check_rest(m, err) : fail_uniform(m, err);
     if (!r->classes)
         return hp_fail_hint(
             err,
@@ -97,7 +121,7 @@ static hp_status check(const hp_model *m, const hp_rewrite_options *o,
                     type),
             r->heads_key ? "--uniform needs no code"
                          : "leave --no-remote-code out");
-    return check_auto_map(m, err);
+    return check_rest(m, err);
 }
 
 /* ---- config.json ---- */
@@ -182,15 +206,13 @@ static hp_status patch(hp__edition *out, hp__arena *a, const hp__order *o,
         {"pruned_heads", plain ? w->gone.data : NULL},
         {"auto_map", code ? w->map.data : NULL},
         {"headprune_heads_kept", code ? w->kept.data : NULL}};
-    size_t len = 0;
-    char *config = NULL;
-    const char *text =
-        hp_checkpoint_config(hp_model_checkpoint(o->model), &len);
+    hp__text config = {NULL, 0}, text = {NULL, 0};
+    text.bytes = hp_checkpoint_config(hp_model_checkpoint(o->model), &text.len);
     if (w->gone.failed || w->kept.failed || w->map.failed)
         return hp_fail(err, HP_NOMEM, "out of memory (config.json)");
-    hp_status st = hp__config_patch(&config, &out->config_len, a, text, len,
-                                    values, 3, err);
-    out->config = config;
+    hp_status st = hp__config_patch(&config, a, text, values, 3, err);
+    out->config = config.bytes;
+    out->config_len = config.len;
     out->loads_in = !code ? loads_plain : plain ? loads_both : loads_code;
     if (!st && code)
         st = hp__modeling_add(out, a, err);
@@ -239,7 +261,7 @@ static hp_status edit(hp__edition *out, hp__arena *a, const hp__order *o,
     out->size = "smaller by what was removed";
     out->speed = "faster by the multiply-adds that are gone";
     hp_status st =
-        hp__changes_of_heads(out, a, o, HP__ALL_ROLES | HP__EMPTY_NORMS, err);
+        hp__changes_of_heads(out, a, o, HP__ALL_ROLES | HP__OF_SHAPE, err);
     if (st)
         return st;
     if (o->options->uniform)
@@ -251,6 +273,11 @@ static hp_status edit(hp__edition *out, hp__arena *a, const hp__order *o,
     return st;
 }
 
+static int keeps_one(const hp_rewrite_options *o)
+{
+    return o->uniform || o->no_remote_code;
+}
+
 const hp__form hp__form_remove = {
     .emit = {.name = "remove",
              .summary = "they are cut out of the weights: smaller and faster, "
@@ -259,6 +286,7 @@ const hp__form hp__form_remove = {
              .did = "removed",
              .what = "of queries, keys, values and output projections",
              .outcome = "of the rest only config.json is changed."},
+    .keeps_one = keeps_one,
     .folder_only = 1,
     .check = check,
     .edit = edit};

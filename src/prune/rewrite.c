@@ -7,6 +7,37 @@
 #include <string.h>
 #include <sys/stat.h>
 
+/* 1: both are in one folder, whatever they are called. */
+static int in_folder(const char *path, const char *folder)
+{
+    struct stat a, b;
+    const char *slash = strrchr(path, '/');
+    size_t len = slash ? (size_t)(slash - path) : 0;
+    char *parent = strndup(slash ? path : ".", slash ? (len ? len : 1) : 1);
+    int same = parent && stat(parent, &a) == 0 && stat(folder, &b) == 0 &&
+               a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+    free(parent);
+    return same;
+}
+
+static hp_status check_undo(const hp__place *p, const hp_checkpoint *c,
+                            const hp_rewrite_options *o, hp_error *err)
+{
+    struct stat s;
+    hp_status st = HP_OK;
+    if (p->kind == HP__PLACE_FOLDER && in_folder(o->undo, p->target))
+        st = hp_fail(err, HP_INVALID,
+                     "the undo file cannot lie in the output folder");
+    else if (lstat(o->undo, &s) != 0)
+        return HP_OK;
+    else if (hp_checkpoint_has_file(c, o->undo))
+        st = hp_fail(err, HP_IO, "is a file of the input");
+    else if (!o->replace)
+        st = hp_fail_hint(err, hp_fail(err, HP_IO, "undo file exists"),
+                          "-f replaces it");
+    return st ? hp_fail_file(err, st, o->undo) : st;
+}
+
 static hp_status check(hp__place *out, hp__arena *a, const hp_model *m,
                        const hp_rewrite_options *o, hp_error *err)
 {
@@ -21,8 +52,11 @@ static hp_status check(hp__place *out, hp__arena *a, const hp_model *m,
                        "refitted",
                        form->emit.name);
     hp_status st = form->check ? form->check(m, o, err) : HP_OK;
-    if (!st)
-        st = hp__place_find(out, a, c, o->out, o->replace, err);
+    if (st)
+        return hp_fail_file(err, st, hp_checkpoint_path(c));
+    st = hp__place_find(out, a, c, o->out, o->replace, err);
+    if (!st && o->undo)
+        st = check_undo(out, c, o, err);
     if (!st && form->folder_only && out->kind != HP__PLACE_FOLDER) {
         st = hp_fail(err, HP_INVALID,
                      "the form '%s' is a folder: other files belong to the "
@@ -74,11 +108,13 @@ static hp_status begin(hp_rewrite *r, const hp_plan *p,
     hp_status st = check(&r->place, &r->arena, r->model, o, err);
     if (!st)
         st = edit(r, p, o, err);
-    if (st || o->dry_run)
-        return st;
+    if (st)
+        return hp_fail_file(err, st, hp_checkpoint_path(r->checkpoint));
+    if (o->dry_run)
+        return HP_OK;
     if (r->place.kind == HP__PLACE_FOLDER)
         st = hp__place_open(&r->place, &r->arena, err);
-    return st ? st : hp__copy_all(r, err);
+    return st ? st : hp__copy_all(r, o->undo, err);
 }
 
 hp_status hp_rewrite_begin(hp_rewrite **out, const hp_model *m,
@@ -101,6 +137,12 @@ hp_status hp_rewrite_begin(hp_rewrite **out, const hp_model *m,
     else
         *out = r;
     return st;
+}
+
+size_t hp_rewrite_least(const hp_rewrite_options *o)
+{
+    const hp__form *form = hp__form_find(o->emit);
+    return form && form->keeps_one && form->keeps_one(o);
 }
 
 size_t hp_rewrite_n_changes(const hp_rewrite *r)
@@ -266,6 +308,8 @@ hp_status hp_rewrite_commit(hp_rewrite *r, hp_error *err)
     if (r->dry_run)
         return HP_OK;
     hp_status st = hp_checkpoint_unchanged(r->checkpoint, err);
+    if (!st && r->undo)
+        st = hp__undo_commit(r->undo, err);
     if (st)
         return st;
     switch (r->place.kind) {
@@ -285,6 +329,7 @@ void hp_rewrite_free(hp_rewrite *r)
         return;
     for (hp__beside *b = r->beside; b; b = b->next)
         hp__output_abandon(b->file);
+    hp__undo_free(r->undo);
     hp__output_abandon(r->file);
     hp__place_abandon(&r->place);
     free(r->chunk);

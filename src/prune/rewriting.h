@@ -5,6 +5,7 @@
 #include "io/file.h"
 #include "prune/emit.h"
 #include "prune/place.h"
+#include "prune/undo.h"
 
 /* The inside of hp_rewrite, shared by the files that fill it. */
 
@@ -35,6 +36,7 @@ struct hp_rewrite {
     hp__output *file; /* X.safetensors, synced but not yet renamed */
     hp__beside *beside;
     unsigned char *chunk;
+    hp__undo *undo; /* NULL: none is written */
     hp_progress progress;
     uint64_t done, total; /* bytes */
 };
@@ -62,6 +64,8 @@ hp_status hp__sink_close(hp__sink *s, hp_rewrite *r, hp_status st,
 /* Bytes that are read and written at a time: of r->chunk. */
 #define HP__WRITE_CHUNK ((size_t)512 << 10)
 
+/* Bytes that are cut out of shard i. */
+uint64_t hp__shard_cut(const hp_rewrite *r, size_t i);
 /* Shard i of the input, changed as the edition says. */
 HP_CHECKED
 hp_status hp__shard_write(hp_rewrite *r, size_t i, const char *name,
@@ -71,8 +75,9 @@ hp_status hp__shard_write(hp_rewrite *r, size_t i, const char *name,
 HP_CHECKED
 hp_status hp__extras_find(hp_rewrite *r, hp_error *err);
 
-/* Writes the weights, and for a folder all that goes with them. */
+/* Writes the weights, and for a folder all that goes with them; `undo`: path of
+ * the undo file, or NULL. */
 HP_CHECKED
-hp_status hp__copy_all(hp_rewrite *r, hp_error *err);
+hp_status hp__copy_all(hp_rewrite *r, const char *undo, hp_error *err);
 
 #endif

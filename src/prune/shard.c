@@ -33,13 +33,24 @@ static size_t cut(hp_rewrite *r, size_t shard, uint64_t at, size_t n)
     return kept + n - from;
 }
 
-static uint64_t cut_size(const hp_rewrite *r, size_t shard)
+uint64_t hp__shard_cut(const hp_rewrite *r, size_t i)
 {
     uint64_t n = 0;
-    for (size_t i = 0; r->edition.cut && i < r->edition.n_changes; i++)
-        if (r->edition.changes[i].tensor->shard == shard)
-            n += r->edition.changes[i].bytes;
+    for (size_t k = 0; r->edition.cut && k < r->edition.n_changes; k++)
+        if (r->edition.changes[k].tensor->shard == i)
+            n += r->edition.changes[k].bytes;
     return n;
+}
+
+/* A header of its own where bands are cut out of the data. */
+static hp_status make_header(hp__text *out, hp_rewrite *r, size_t i,
+                             hp_error *err)
+{
+    hp_status st = hp__cut_header(out, &r->arena, r->checkpoint, (uint32_t)i,
+                                  &r->edition, err);
+    if (!st && r->undo)
+        st = hp__undo_header(r->undo, r, i, err);
+    return st;
 }
 
 hp_status hp__shard_write(hp_rewrite *r, size_t i, const char *name,
@@ -47,22 +58,23 @@ hp_status hp__shard_write(hp_rewrite *r, size_t i, const char *name,
 {
     hp__sink s = {0};
     const hp_shard *shard = hp_checkpoint_shard(r->checkpoint, i);
-    uint64_t less = cut_size(r, i), at = less ? shard->data_offset : 0;
-    char *header = NULL;
-    size_t len = 0;
+    uint64_t less = hp__shard_cut(r, i), at = less ? shard->data_offset : 0;
+    hp__text header = {NULL, 0};
     hp_status st = HP_OK;
     if (less)
-        st = hp__cut_header(&header, &len, &r->arena, r->checkpoint,
-                            (uint32_t)i, &r->edition, err);
+        st = make_header(&header, r, i, err);
     if (!st)
-        st = hp__sink_open(&s, r, name, len + shard->size - at - less, err);
+        st = hp__sink_open(&s, r, name, header.len + shard->size - at - less,
+                           err);
     if (!st && less)
-        st = hp__sink_write(&s, r, header, len, err);
+        st = hp__sink_write(&s, r, header.bytes, header.len, err);
     while (at < shard->size && !st) {
         size_t n = shard->size - at < HP__WRITE_CHUNK
                        ? (size_t)(shard->size - at)
                        : HP__WRITE_CHUNK;
         st = hp_checkpoint_read_shard(r->checkpoint, i, at, n, r->chunk, err);
+        if (!st && r->undo)
+            st = hp__undo_see(r->undo, r, i, at, n, err);
         if (st)
             break;
         hp__replace(r->chunk, r->refit, i, at, n);

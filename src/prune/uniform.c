@@ -41,6 +41,25 @@ static hp_status block_shape(hp__shape *out, const hp__order *o,
     return HP_OK;
 }
 
+/* Blocks that share a table of position biases lose the same heads of it. */
+static hp_status check_tables(const hp__order *o, hp_error *err)
+{
+    const hp_model *m = o->model;
+    for (size_t i = 1; i < m->n_blocks; i++) {
+        const hp_block *b = &m->blocks[i], *first = m->blocks;
+        while (first->relative.table != b->relative.table)
+            first++;
+        for (uint32_t h = 0; b->relative.table && h < b->n_heads; h++)
+            if (o->mask[b->first_head + h] != o->mask[first->first_head + h])
+                return hp_fail(err, HP_UNSUPPORTED,
+                               "--uniform: blocks %s and %s share a table of "
+                               "position biases, but head %u would go from one "
+                               "of them only",
+                               first->name, b->name, (unsigned)h);
+    }
+    return HP_OK;
+}
+
 hp_status hp__shape_of(hp__shape *out, const hp__order *o, hp_error *err)
 {
     const hp_model *m = o->model;
@@ -62,7 +81,7 @@ hp_status hp__shape_of(hp__shape *out, const hp__order *o, hp_error *err)
                            (unsigned)s.heads, (unsigned)s.kv_heads);
         *out = s;
     }
-    return HP_OK;
+    return check_tables(o, err);
 }
 
 /* 1: `n` query heads can be as many of each of some key and value heads. */
@@ -95,7 +114,7 @@ static hp_status say_loads(hp__edition *out, hp__arena *a, const hp_model *m,
 {
     uint32_t width = m->spec.width;
     out->loads_in = loads_stock;
-    if (!m->removal->width_of_heads || width % s.heads == 0)
+    if (!m->removal->width_of_heads || !s.heads || width % s.heads == 0)
         return HP_OK;
     out->loads_in = loads_4;
     return hp__arena_printf(
@@ -111,8 +130,9 @@ hp_status hp__uniform_edit(hp__edition *out, hp__arena *a, const hp__order *o,
 {
     const hp_model *m = o->model;
     const hp__removal *r = m->removal;
-    char heads[16], kv[16], dim[16], *config = NULL;
-    size_t n = 0, len = 0;
+    char heads[16], kv[16], dim[16];
+    hp__text config = {NULL, 0}, text = {NULL, 0};
+    size_t n = 0;
     hp__shape s = {0, 0};
     hp__config_value values[6];
     hp_status st = hp__shape_of(&s, o, err);
@@ -131,9 +151,9 @@ hp_status hp__uniform_edit(hp__edition *out, hp__arena *a, const hp__order *o,
     values[n++] = (hp__config_value){"pruned_heads", NULL};
     values[n++] = (hp__config_value){"headprune_heads_kept", NULL};
     values[n++] = (hp__config_value){"auto_map", NULL};
-    const char *text = hp_checkpoint_config(m->checkpoint, &len);
-    st = hp__config_patch(&config, &out->config_len, a, text, len, values, n,
-                          err);
-    out->config = config;
+    text.bytes = hp_checkpoint_config(m->checkpoint, &text.len);
+    st = hp__config_patch(&config, a, text, values, n, err);
+    out->config = config.bytes;
+    out->config_len = config.len;
     return st ? st : say_loads(out, a, m, s, err);
 }

@@ -104,6 +104,10 @@ static hp_status check_widths(const hp_model *m, hp_error *err)
 
 hp_status hp__run_check_model(const hp_model *m, hp_error *err)
 {
+    if (m->opaque)
+        return hp_fail(err, HP_UNSUPPORTED,
+                       "tensor '%s': nothing is computed with %s",
+                       m->opaque->name, m->opaque->dtype_name);
     if (!hp_model_runs(m))
         return hp_fail(err, HP_UNSUPPORTED,
                        "model_type '%s' is known by its tensors alone: "

@@ -171,6 +171,11 @@ static hp_status weigh(double *values, const hp_model *m,
     work w = {.m = m,
               .progress = &o->run.progress,
               .threads = o->run.threads ? o->run.threads : hp_backend_cpus()};
+    const hp_tensor *opaque = hp_model_opaque(m);
+    if (opaque)
+        return hp_fail(err, HP_UNSUPPORTED,
+                       "tensor '%s': nothing is computed with %s", opaque->name,
+                       opaque->dtype_name);
     hp_status st = plan(&w, err);
     size_t next = 0;
     while (next < hp_model_n_blocks(m) && !st) {

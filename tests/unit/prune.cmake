@@ -12,7 +12,7 @@ foreach(name rewrite rewrite_paths rewrite_faults zeroed document document_read
   target_link_libraries(test_${name} PRIVATE fixture)
 endforeach()
 
-foreach(name forms remove)
+foreach(name forms remove undo)
   hp_unit(${name})
   target_sources(test_${name} PRIVATE support/states.c)
   target_link_libraries(test_${name} PRIVATE edit)
@@ -22,3 +22,5 @@ hp_unit(config_patch)
 hp_unit(diff)
 target_link_libraries(test_diff PRIVATE edit)
 
+hp_unit(round)
+target_link_libraries(test_round PRIVATE fixture)

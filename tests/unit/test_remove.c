@@ -316,6 +316,45 @@ static void code_of_others_is_kept(void **state)
     assert_non_null(strstr(err.message, "names other code: 'my.Model'"));
 }
 
+static void weights_of_eight_bits_are_cut(void **state)
+{
+    const place *p = *state;
+    hp_error err = {0};
+    hp_checkpoint *a = NULL, *b = NULL;
+    const float scale[2] = {1, 2};
+    static const char o[] = "transformer.h.0.attn.c_proj.weight";
+    /* A model of which only the output projection is of eight bits. */
+    fixture_write(p->in, &FIXTURE_GPT2);
+    edit_header(p->in, "c_proj.weight\":{\"dtype\":\"F32\",\"shape\":[32,32]",
+                "c_proj.old\":{\"dtype\":\"F32\",\"shape\":[32,32]");
+    float bytes[256] = {0};
+    for (size_t i = 0; i < 256; i++)
+        bytes[i] = (float)i;
+    edit_add(p->in, o, "256", bytes, 256);
+    edit_add(p->in, "transformer.h.1.attn.c_proj.weight", "256", bytes, 256);
+    edit_header(p->in, "\"F32\",\"shape\":[256]",
+                "\"F8_E4M3\",\"shape\":[32,32]");
+    job_emit(p->in, "0:1 1:*", p->out, "remove");
+    assert_int_equal(hp_checkpoint_open(&a, p->in, NULL, &err), HP_OK);
+    assert_int_equal(hp_checkpoint_open(&b, p->out, NULL, &err), HP_OK);
+    char was[1024], is[768];
+    assert_int_equal(
+        hp_checkpoint_read(a, hp_checkpoint_find(a, o), 0, 1024, was, &err),
+        HP_OK);
+    assert_int_equal(
+        hp_checkpoint_read(b, hp_checkpoint_find(b, o), 0, 768, is, &err),
+        HP_OK);
+    assert_memory_equal(is, was, 256);
+    assert_memory_equal(is + 256, was + 512, 512);
+    hp_checkpoint_free(a);
+    hp_checkpoint_free(b);
+    fixture_unlink(p->out);
+    edit_add(p->in, "transformer.h.0.attn.c_proj.weight_scale", "2", scale, 2);
+    assert_int_equal(job_refused(p->in, "0:1", p->out, "remove", &err),
+                     HP_UNSUPPORTED);
+    assert_non_null(strstr(err.message, "what to cut of it is not known"));
+}
+
 static void a_dry_run_writes_nothing(void **state)
 {
     const place *p = *state;
@@ -403,6 +442,46 @@ static void uniform_is_in_the_numbers(void **state)
     assert_contains(p->out, "config.json", "\"num_key_value_heads\": 1,");
 }
 
+/* All that is left of a head of T5: not one tensor has its rows or columns. */
+static void t5_loses_columns_of_its_table(void **state)
+{
+    const place *p = *state;
+    hp_error err = {0};
+    hp_checkpoint *a = NULL, *b = NULL;
+    static const char in[] = "tests/golden/t5";
+    static const char heads[] = "enc.0:0 enc.1:0 dec.0.self:2 dec.1.self:2 "
+                                "dec.2.self:2 dec.0.cross:1 dec.1.cross:3 "
+                                "dec.2.cross:0";
+    static const char name[] = "decoder.block.0.layer.0.SelfAttention."
+                               "relative_attention_bias.weight";
+    assert_int_equal(uniform(p, in, heads, &err), HP_OK);
+    assert_contains(p->out, "config.json", "\"num_heads\": 3,");
+    assert_int_equal(hp_checkpoint_open(&a, in, NULL, &err), HP_OK);
+    assert_int_equal(hp_checkpoint_open(&b, p->out, NULL, &err), HP_OK);
+    const hp_tensor *x = hp_checkpoint_find(a, name);
+    const hp_tensor *y = hp_checkpoint_find(b, name);
+    assert_int_equal(x->dims[1], 4);
+    assert_int_equal(y->dims[1], 3);
+    for (uint64_t row = 0; row < x->dims[0]; row++) {
+        float was[4], is[3];
+        assert_int_equal(hp_checkpoint_read(a, x, row * 16, 16, was, &err), 0);
+        assert_int_equal(hp_checkpoint_read(b, y, row * 12, 12, is, &err), 0);
+        assert_memory_equal(is, was, 8);
+        assert_memory_equal(is + 2, was + 3, 4);
+    }
+    hp_checkpoint_free(a);
+    hp_checkpoint_free(b);
+    close_model(open_model(p->out));
+    /* The same number everywhere, but not the same heads of a table. */
+    assert_int_equal(uniform(p, in,
+                             "enc.0:0 enc.1:1 dec.0.self:2 dec.1.self:2 "
+                             "dec.2.self:2 dec.0.cross:1 dec.1.cross:3 "
+                             "dec.2.cross:0",
+                             &err),
+                     HP_UNSUPPORTED);
+    assert_non_null(strstr(err.message, "share a table of position biases"));
+}
+
 static void says_what_transformers_5_refuses(void **state)
 {
     const place *p = *state;
@@ -459,9 +538,11 @@ int main(void)
         TEST(an_index_stays_right),
         TEST(an_emptied_layer_needs_the_code),
         TEST(code_of_others_is_kept),
+        TEST(weights_of_eight_bits_are_cut),
         TEST(a_dry_run_writes_nothing),
         TEST(kept_heads_are_checked),
         TEST(uniform_is_in_the_numbers),
+        TEST(t5_loses_columns_of_its_table),
         TEST(says_what_transformers_5_refuses),
         TEST(uneven_is_not_uniform),
     };
