@@ -372,43 +372,6 @@ static void components_that_are_not_known_are_named(void **state)
         {{.normalizer = "{\"type\":\"BertNormalizer\",\"lowercase\":3}"},
          HP_FORMAT,
          "'lowercase'"},
-        {{.normalizer = "{\"type\":\"Precompiled\",\"precompiled_charsmap\":"
-                        "\"AAA\"}"},
-         HP_FORMAT,
-         "precompiled_charsmap: 3 characters are no whole number"},
-        {{.normalizer = "{\"type\":\"Precompiled\",\"precompiled_charsmap\":"
-                        "\"BQAAAAAAAAAAAAAA\"}"},
-         HP_FORMAT,
-         "12 bytes cannot hold a trie of 5 bytes"},
-        {{.normalizer = "{\"type\":\"Precompiled\",\"precompiled_charsmap\":"
-                        "\"AAAAAMMA\"}"},
-         HP_FORMAT,
-         "replacements are not valid UTF-8 at byte 0 of 2"},
-        {{.normalizer = "{\"type\":\"Precompiled\",\"precompiled_charsmap\":"
-                        "\"BAAAAAEAAIDDqQA=\"}"},
-         HP_FORMAT,
-         "unit 0 points into a character"},
-        {{.normalizer = "{\"type\":\"Replace\",\"pattern\":\"a\"}"},
-         HP_FORMAT,
-         "normalizer Replace: 'pattern' is neither"},
-        {{.normalizer = "{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"a*\"},"
-                        "\"content\":\"\"}"},
-         HP_UNSUPPORTED,
-         "may match no text"},
-        {{.normalizer = "{\"type\":\"Replace\",\"pattern\":{\"String\":\"\"},"
-                        "\"content\":\"\"}"},
-         HP_UNSUPPORTED,
-         "Replace of an empty text"},
-        {{.normalizer = "{\"type\":\"Prepend\"}"},
-         HP_FORMAT,
-         "key 'prepend' is missing"},
-        {{.splitter = "{\"type\":\"Metaspace\",\"replacement\":\"ab\"}"},
-         HP_FORMAT,
-         "Metaspace: 'replacement' is not one character"},
-        {{.splitter = "{\"type\":\"Metaspace\",\"replacement\":\"_\","
-                      "\"prepend_scheme\":\"odd\"}"},
-         HP_UNSUPPORTED,
-         "prepend_scheme 'odd' is not supported"},
         {{.splitter = "{\"type\":\"UnicodeScripts\"}"},
          HP_UNSUPPORTED,
          "pre-tokenizer 'UnicodeScripts' is not supported"},
@@ -497,6 +460,55 @@ static void assert_text_refused(const hp_tokenizer *t, const char *text,
         fail_msg("'%s', expected '%s'", err.message, fragment);
     assert_null(out.ids);
     assert_int_equal(out.n, 0);
+}
+
+static void odd_settings_of_components_are_refused(void **state)
+{
+    static const struct {
+        parts p;
+        hp_status want;
+        const char *fragment;
+    } rows[] = {
+        {{.normalizer = "{\"type\":\"Precompiled\",\"precompiled_charsmap\":"
+                        "\"AAA\"}"},
+         HP_FORMAT,
+         "precompiled_charsmap: 3 characters are no whole number"},
+        {{.normalizer = "{\"type\":\"Precompiled\",\"precompiled_charsmap\":"
+                        "\"BQAAAAAAAAAAAAAA\"}"},
+         HP_FORMAT,
+         "12 bytes cannot hold a trie of 5 bytes"},
+        {{.normalizer = "{\"type\":\"Precompiled\",\"precompiled_charsmap\":"
+                        "\"AAAAAMMA\"}"},
+         HP_FORMAT,
+         "replacements are not valid UTF-8 at byte 0 of 2"},
+        {{.normalizer = "{\"type\":\"Precompiled\",\"precompiled_charsmap\":"
+                        "\"BAAAAAEAAIDDqQA=\"}"},
+         HP_FORMAT,
+         "unit 0 points into a character"},
+        {{.normalizer = "{\"type\":\"Replace\",\"pattern\":\"a\"}"},
+         HP_FORMAT,
+         "normalizer Replace: 'pattern' is neither"},
+        {{.normalizer = "{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"a*\"},"
+                        "\"content\":\"\"}"},
+         HP_UNSUPPORTED,
+         "may match no text"},
+        {{.normalizer = "{\"type\":\"Replace\",\"pattern\":{\"String\":\"\"},"
+                        "\"content\":\"\"}"},
+         HP_UNSUPPORTED,
+         "Replace of an empty text"},
+        {{.normalizer = "{\"type\":\"Prepend\"}"},
+         HP_FORMAT,
+         "key 'prepend' is missing"},
+        {{.splitter = "{\"type\":\"Metaspace\",\"replacement\":\"ab\"}"},
+         HP_FORMAT,
+         "Metaspace: 'replacement' is not one character"},
+        {{.splitter = "{\"type\":\"Metaspace\",\"replacement\":\"_\","
+                      "\"prepend_scheme\":\"odd\"}"},
+         HP_UNSUPPORTED,
+         "prepend_scheme 'odd' is not supported"}};
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        refuse(rows[i].p, rows[i].want, rows[i].fragment);
 }
 
 static void bad_scores_are_refused(void **state)
@@ -805,6 +817,7 @@ int main(void)
         cmocka_unit_test(post_processors_put_ids_around_a_text),
         cmocka_unit_test(components_that_are_not_known_are_named),
         cmocka_unit_test(tokenizer_json_needs_a_model),
+        cmocka_unit_test(odd_settings_of_components_are_refused),
         cmocka_unit_test(bad_scores_are_refused),
         cmocka_unit_test(characters_without_a_token_are_named),
         cmocka_unit_test(vocab_and_merges_make_a_tokenizer),
