@@ -14,8 +14,9 @@ extern "C" {
 typedef struct hp_tokenizer hp_tokenizer;
 
 /*
- * Opens the tokenizer of a folder (tokenizer.json, else tokenizer.model or
- * spiece.model, else vocab.json + merges.txt, else vocab.txt) or one such file.
+ * Opens the tokenizer of a folder (tokenizer.json, else tokenizer.model,
+ * spiece.model or sentencepiece.bpe.model, else vocab.json + merges.txt, else
+ * vocab.txt) or one such file.
  * `vocab` is the number of rows of the model's embedding: an id at or past it
  * is HP_FORMAT. No tokenizer file in the folder: HP_FORMAT with a hint to
  * --tokens. A component that headprune does not know: HP_UNSUPPORTED, named.

@@ -122,8 +122,8 @@ static const struct {
                       uint32_t vocab, hp_error *err);
 } files[] = {
     {"tokenizer.json", open_fast}, {"tokenizer.model", open_spm},
-    {"spiece.model", open_spm},    {"vocab.json", open_bpe},
-    {"vocab.txt", open_wordpiece},
+    {"spiece.model", open_spm},    {"sentencepiece.bpe.model", open_spm},
+    {"vocab.json", open_bpe},      {"vocab.txt", open_wordpiece},
 };
 
 /* `folder` ends in '/', or is "". */
@@ -138,10 +138,12 @@ static hp_status open_folder(hp_tokenizer *t, const char *folder,
             return fail_none("vocab.json without merges.txt", err);
         return files[i].open(t, folder, files[i].name, vocab, err);
     }
-    return fail_none("no tokenizer: neither tokenizer.json nor tokenizer.model "
-                     "nor spiece.model nor vocab.json with merges.txt nor "
-                     "vocab.txt",
-                     err);
+    return fail_none(
+        "no tokenizer: neither tokenizer.json nor tokenizer.model "
+        "nor spiece.model nor "
+        "sentencepiece.bpe.model nor vocab.json with merges.txt nor "
+        "vocab.txt",
+        err);
 }
 
 static int ends_with(const char *text, const char *end)

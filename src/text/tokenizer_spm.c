@@ -12,16 +12,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct maker {
+typedef struct maker maker;
+
+typedef struct family {
+    const char *class;
+    const char *first_piece; /* tells it by the model; NULL: the class alone */
+    uint32_t extra_ids;
+    int fairseq; /* <s> <pad> </s> <unk> come first, <mask> last */
+    hp_status (*make)(maker *k, hp_error *err);
+} family;
+
+struct maker {
     hp_tokenizer *t;
     hp__spm model;
     const hp__node *config; /* or NULL */
-    const struct family *family;
+    const family *family;
     int prefix;         /* a mark goes in front of a text */
     int legacy;         /* and of what follows a special token */
     uint32_t extra_ids; /* <extra_id_N> behind the pieces */
     hp__buffer added;   /* hp__added_token */
-} maker;
+};
 
 /* ---- vocabulary ---- */
 
@@ -150,7 +160,7 @@ static hp_status make_fallback(maker *k, hp_error *err)
 static hp_status make_metaspace(maker *k, hp_error *err)
 {
     hp_tokenizer *t = k->t;
-    int32_t last = -1;
+    int32_t first = -1, last = -1;
     hp__prepending scheme = !k->prefix  ? HP__PREPEND_NEVER
                             : k->legacy ? HP__PREPEND_ALWAYS
                                         : HP__PREPEND_FIRST;
@@ -169,7 +179,11 @@ static hp_status make_metaspace(maker *k, hp_error *err)
                                      err);
     if (!st)
         st = find_token(&last, k, "eos_token", "</s>", err);
-    return st ? st : hp__tokenizer_surround(t, NULL, 0, &last, 1, err);
+    if (!st && k->family->fairseq)
+        st = find_token(&first, k, "bos_token", "<s>", err);
+    return st ? st
+              : hp__tokenizer_surround(t, &first, (size_t)k->family->fairseq,
+                                       &last, 1, err);
 }
 
 /* ---- added tokens ---- */
@@ -190,10 +204,12 @@ static void add_piece_tokens(maker *k)
         int extra = i >= k->model.n;
         int type = extra ? HP__SPM_CONTROL : k->model.pieces[i].type;
         int special = type != HP__SPM_USER_DEFINED;
+        int mask = k->family->fairseq && i + 1 == k->model.n;
         if (type >= HP__SPM_UNKNOWN && type <= HP__SPM_USER_DEFINED)
             add_token(k, (hp__added_token){.text = token->text,
                                            .len = token->len,
                                            .id = token->id,
+                                           .lstrip = mask,
                                            .special = special});
     }
 }
@@ -240,16 +256,10 @@ static hp_status index_added(maker *k, hp_error *err)
 
 /* ---- families ---- */
 
-typedef struct family {
-    const char *class;
-    hp__spm_kind usual; /* of a model without a configuration */
-    uint32_t extra_ids;
-    hp_status (*make)(maker *k, hp_error *err);
-} family;
-
 static const family families[] = {
-    {"LlamaTokenizer", HP__SPM_BPE, 0, make_fallback},
-    {"T5Tokenizer", HP__SPM_UNIGRAM, 100, make_metaspace},
+    {"LlamaTokenizer", "<unk>", 0, 0, make_fallback},
+    {"T5Tokenizer", "<pad>", 100, 0, make_metaspace},
+    {"XLMRobertaTokenizer", NULL, 0, 1, make_metaspace},
 };
 
 /* "LlamaTokenizerFast" is the same. */
@@ -260,6 +270,18 @@ static int is_class(const char *name, const char *class)
            (!name[n] || strcmp(name + n, "Fast") == 0);
 }
 
+/* Without a class: BPE that begins with <unk> is LLaMA's, Unigram that begins
+ * with <pad> is T5's. */
+static int is_like(const hp__spm *m, const family *f)
+{
+    const hp__spm_piece *p = &m->pieces[0];
+    hp__spm_kind kind =
+        f->make == make_fallback ? HP__SPM_BPE : HP__SPM_UNIGRAM;
+    return f->first_piece && m->kind == kind &&
+           p->len == strlen(f->first_piece) &&
+           memcmp(p->text, f->first_piece, p->len) == 0;
+}
+
 static hp_status find_family(maker *k, hp_error *err)
 {
     const char *class = NULL;
@@ -268,15 +290,47 @@ static hp_status find_family(maker *k, hp_error *err)
         st = hp__node_find_string(&class, k->config, "tokenizer_class", err);
     for (size_t i = 0; i < sizeof families / sizeof families[0] && !st; i++)
         if (class ? is_class(class, families[i].class)
-                  : families[i].usual == k->model.kind) {
+                  : is_like(&k->model, &families[i])) {
             k->family = &families[i];
             return HP_OK;
         }
-    return st ? st
-              : hp_fail(err, HP_UNSUPPORTED,
-                        "tokenizer class '%.80s' is known from a "
-                        "tokenizer.json only",
-                        class);
+    if (st || class)
+        return st ? st
+                  : hp_fail(err, HP_UNSUPPORTED,
+                            "tokenizer class '%.80s' is known from a "
+                            "tokenizer.json only",
+                            class);
+    return hp_fail(err, HP_UNSUPPORTED,
+                   "whose tokenizer it is cannot be told: no tokenizer_class "
+                   "in a tokenizer_config.json, and the pieces are neither "
+                   "those of LLaMA nor of T5");
+}
+
+/* fairseq numbers the pieces anew. */
+static hp_status reorder(maker *k, hp_error *err)
+{
+    static const hp__spm_piece first[] = {
+        {"<s>", 3, 0, HP__SPM_CONTROL},
+        {"<pad>", 5, 0, HP__SPM_CONTROL},
+        {"</s>", 4, 0, HP__SPM_CONTROL},
+        {"<unk>", 5, 0, HP__SPM_UNKNOWN},
+    };
+    static const hp__spm_piece last = {"<mask>", 6, 0, HP__SPM_CONTROL};
+    hp__spm *m = &k->model;
+    hp__spm_piece *pieces = NULL;
+    size_t n = m->n < 3 ? 0 : m->n - 3, n_first = sizeof first / sizeof *first;
+    hp_status st = hp__arena_alloc(&pieces, &k->t->arena, n + n_first + 1,
+                                   sizeof *pieces, err);
+    if (st)
+        return st;
+    memcpy(pieces, first, sizeof first);
+    if (n)
+        memcpy(pieces + n_first, m->pieces + 3, n * sizeof *pieces);
+    pieces[n_first + n] = last;
+    m->pieces = pieces;
+    m->n = n_first + n + 1;
+    m->unk = 3;
+    return HP_OK;
 }
 
 static hp_status read_config(maker *k, hp_error *err)
@@ -302,6 +356,8 @@ static hp_status read_config(maker *k, hp_error *err)
 static hp_status make(maker *k, uint32_t vocab, hp_error *err)
 {
     hp_status st = read_config(k, err);
+    if (!st && k->family->fairseq)
+        st = reorder(k, err);
     if (!st)
         st = add_pieces(k, vocab, err);
     if (!st)

@@ -6,6 +6,7 @@ texts of gpt2/cases.json: cases.json and decoded.json.
     spm_tokenizers.py TEXT
 """
 import json
+import os
 import random
 import sys
 import tempfile
@@ -35,21 +36,30 @@ MODELS = [  # folder, file, settings, tokenizer_config.json
             "900": {"content": "[MASK]", "lstrip": True, "special": False}}}),
     ("spm-t5", "spiece.model", T5,
      {"tokenizer_class": "T5Tokenizer", "extra_ids": 10}),
+    ("spm-xlm-roberta", "sentencepiece.bpe.model",
+     dict(model_type="unigram", vocab_size=500,
+          normalization_rule_name="identity"),
+     {"tokenizer_class": "XLMRobertaTokenizer"}),
 ]
 
 
 def train(path, text, settings):
-    with tempfile.NamedTemporaryFile("w", suffix=".tsv") as rules:
-        for a, b in RULES.items():
-            rules.write(" ".join(f"{ord(c):X}" for c in a) + "\t" +
-                        " ".join(f"{ord(c):X}" for c in b) + "\n")
-        rules.flush()
+    """In a folder of its own: the model has the names of what it is made of."""
+    text, here = Path(text).read_bytes(), os.getcwd()
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        Path("text.txt").write_bytes(text)
+        rows = ["\t".join(" ".join(f"{ord(c):X}" for c in side) for side in rule)
+                for rule in RULES.items()]
+        Path("rules.tsv").write_text("\n".join(rows) + "\n")
         if settings is T5:
-            settings = {**settings, "normalization_rule_tsv": rules.name}
+            settings = {**settings, "normalization_rule_tsv": "rules.tsv"}
         sentencepiece.SentencePieceTrainer.train(
-            input=text, model_prefix=str(path.with_suffix("")), minloglevel=2,
-            num_threads=1, **settings)
-    path.with_suffix(".vocab").unlink()
+            input="text.txt", model_prefix="spm", minloglevel=2, num_threads=1,
+            **settings)
+        model = Path("spm.model").read_bytes()
+        os.chdir(here)
+    path.write_bytes(model)
 
 
 def write_list(path, rows):

@@ -227,7 +227,8 @@ int main(void)
     static char folders[][16] = {
         "gpt2",           "roberta",    "llama3",        "qwen2",
         "bert-uncased",   "bert-cased", "llama2",        "t5",
-        "t5-precompiled", "spm-llama",  "spm-llama-new", "spm-t5"};
+        "t5-precompiled", "spm-llama",  "spm-llama-new", "spm-t5",
+        "spm-xlm-roberta"};
     static char paths[][48] = {GOLDEN "gpt2", GOLDEN "gpt2/vocab.json"};
     const struct CMUnitTest tests[] = {
         {"text is the library's: gpt2", text_is_that_of_the_library, NULL, NULL,
@@ -254,6 +255,8 @@ int main(void)
          NULL, NULL, folders[10]},
         {"text is the library's: spm-t5", text_is_that_of_the_library, NULL,
          NULL, folders[11]},
+        {"text is the library's: spm-xlm-roberta", text_is_that_of_the_library,
+         NULL, NULL, folders[12]},
         {"byte-level text comes back: tokenizer.json",
          byte_level_text_comes_back, NULL, NULL, paths[0]},
         {"byte-level text comes back: vocab.json", byte_level_text_comes_back,

@@ -152,6 +152,7 @@ static void sentencepiece_unigram_is_exact(void **state)
 {
     (void)state;
     check_golden(GOLDEN "spm-t5", "");
+    check_golden(GOLDEN "spm-xlm-roberta", "");
 }
 
 /* ---- pieces ---- */

@@ -762,6 +762,8 @@ static void pointers_of_git_lfs_are_named(void **state)
     }
 }
 
+#define LLAMA "{\"tokenizer_class\":\"LlamaTokenizer\""
+
 /* Nothing but its name tells which settings a class has. */
 static void other_classes_of_sentencepiece_are_refused(void **state)
 {
@@ -773,14 +775,14 @@ static void other_classes_of_sentencepiece_are_refused(void **state)
     assert_refused(HP_UNSUPPORTED, "/tokenizer.model",
                    "tokenizer class 'OddTokenizer' is known from a "
                    "tokenizer.json only");
-    put("tokenizer_config.json", "{\"legacy\":2}");
+    put("tokenizer_config.json", LLAMA ",\"legacy\":2}");
     assert_refused(HP_FORMAT, "tokenizer_config.json", "key 'legacy' is 2");
-    put("tokenizer_config.json", "{\"add_bos_token\":true}");
+    put("tokenizer_config.json", LLAMA "}");
     assert_refused(HP_FORMAT, "/tokenizer.model",
                    "bos_token '<s>' is no piece");
     put("tokenizer_config.json",
-        "{\"add_bos_token\":false,\"added_tokens_decoder\":{\"x\":{\"content\":"
-        "\"y\"}}}");
+        LLAMA ",\"add_bos_token\":false,\"added_tokens_decoder\":{\"x\":{"
+              "\"content\":\"y\"}}}");
     assert_refused(HP_FORMAT, "tokenizer.model", "'x' is no id");
 }
 
