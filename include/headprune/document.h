@@ -5,6 +5,7 @@
 #include "headprune/diff.h"
 #include "headprune/forecast.h"
 #include "headprune/gate.h"
+#include "headprune/redundancy.h"
 #include "headprune/rewrite.h"
 #include "headprune/sweep.h"
 
@@ -46,6 +47,11 @@ hp_status hp_document_eval(char **out, const hp_eval *e, hp_error *err);
 /* headprune.sweep/1 */
 HP_CHECKED
 hp_status hp_document_sweep(char **out, const hp_sweep *s, hp_error *err);
+
+/* headprune.redundancy/1 */
+HP_CHECKED
+hp_status hp_document_redundancy(char **out, const hp_redundancy *r,
+                                 hp_error *err);
 
 /* headprune.attention/1: the heads of `mask` [heads] (NULL: all), and the
  * matrix when there is one. */

@@ -20,6 +20,7 @@
 #include "headprune/page.h"
 #include "headprune/plan.h"
 #include "headprune/progress.h"
+#include "headprune/redundancy.h"
 #include "headprune/refit.h"
 #include "headprune/rewrite.h"
 #include "headprune/run.h"

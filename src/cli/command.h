@@ -49,6 +49,7 @@ hp_status cmd_attention(cli *c, hp_error *err);
 hp_status cmd_check(cli *c, hp_error *err);
 hp_status cmd_diff(cli *c, hp_error *err);
 hp_status cmd_report(cli *c, hp_error *err);
+hp_status cmd_redundancy(cli *c, hp_error *err);
 hp_status cmd_stats(cli *c, hp_error *err);
 hp_status cmd_merge(cli *c, hp_error *err);
 hp_status cmd_sweep(cli *c, hp_error *err);

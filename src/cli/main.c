@@ -86,6 +86,16 @@ static const command commands[] = {
      "headprune merge part1.safetensors part2.safetensors -o "
      "all.safetensors\n",
      cmd_merge},
+    {"redundancy", TAKES_REDUNDANCY, 1, "MODEL",
+     "which heads the other heads of their block can replace",
+     "Says of every head how much of what its block puts out is lost when it "
+     "goes and the others are refitted, how much of its own output the others "
+     "predict, and which one of them it depends on most; then groups of heads "
+     "that stand in for each other, and pairs that cost more together than "
+     "one by one.",
+     "headprune redundancy gpt2 --data wiki.txt\n"
+     "headprune redundancy gpt2 --stats wiki.stats.safetensors --json\n",
+     cmd_redundancy},
     {"methods", TAKES_METHODS, 0, "",
      "the methods: what each needs and which end it prunes first",
      "Lists the methods.", "headprune methods\n", cmd_methods},

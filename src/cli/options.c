@@ -208,7 +208,7 @@ const option_row option_rows[] = {
         FLAG("sequential", 0, TAKES_WRITERS | TAKES_SWEEP,
              "refit each block to what it reads once those before it are done"),
     [OPT_DAMP] = {"damp", 0, OPTION_DECIMAL, "X", NULL, 0, 1000,
-                  TAKES_WRITERS | TAKES_SWEEP,
+                  TAKES_WRITERS | TAKES_SWEEP | TAKES_REDUNDANCY,
                   "ridge of the refit, as a share of the mean square of the "
                   "heads' outputs (default 0.01)"},
     [OPT_EMIT] = TEXT("emit", 0, "FORM", TAKES_WRITERS,

@@ -16,6 +16,10 @@ hp_status print_plan(FILE *out, const cli *c, const hp_plan *p, hp_error *err);
 /* Two lines on a refit; nothing when no head goes. */
 void print_refit(FILE *out, const hp_refit *r);
 
+/* What heads can replace: a table with groups and pairs, or a row a head. */
+HP_CHECKED
+hp_status print_redundancy(const cli *c, const hp_redundancy *r, hp_error *err);
+
 /* An evaluation: a few lines, or one row. */
 HP_CHECKED
 hp_status print_eval(const cli *c, const hp_eval *e, hp_error *err);

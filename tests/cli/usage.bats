@@ -38,7 +38,7 @@ load common
 }
 
 @test "help names no command that does not exist" {
-    for word in restore combine; do
+    for word in undo combine; do
         hp --help
         lacks "$output" "^  $word "
         hp "$word" "$TINY"

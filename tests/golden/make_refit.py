@@ -8,6 +8,8 @@ NAME.c [n, n] sum of z z', NAME.sum [n] of z, NAME.stream [1] sum of |x|^2 (x: i
 block's output to it), and for blocks that lose heads and keep some NAME.refit, the whole output projection as it is
 stored, kept rows W_K + solve(A_KK, A_KS W_S) with A = C + 0.01 mean(diag C) I, removed rows 0, before any rounding, and
 NAME.error [2]: sqrt(tr(D' C D) / tr(W' C W)) with D the change of W, of removal alone and with the refit.
+NAME.costs [3, H, H]: (h, k) of the first is what of the output is lost when h and k go and the others are refitted,
+tr(W_S' (A_SS - A_SK A_KK^-1 A_KS) W_S), of the second that of h where k does not exist; the third is tr(A_hk W_k W_h').
 """
 import json, pathlib, sys
 import numpy as np
@@ -57,6 +59,28 @@ def refitted(w, c, gone, head_dim):
     return out, np.sqrt(np.array([before, after]) / total)
 
 
+def removal_cost(w, a, gone, kept):
+    """gone, kept: rows"""
+    schur = a[np.ix_(gone, gone)]
+    if len(kept):
+        schur = schur - a[np.ix_(gone, kept)] @ np.linalg.solve(a[np.ix_(kept, kept)], a[np.ix_(kept, gone)])
+    return np.sum(w[gone] * (schur @ w[gone]))
+
+
+def costs(w, c, heads):
+    dim = len(w) // heads
+    rows = lambda hs: np.array([h * dim + i for h in hs for i in range(dim)], dtype=int)
+    a = c + 0.01 * np.diag(c).mean() * np.eye(len(c))
+    out = np.zeros((3, heads, heads))
+    for h in range(heads):
+        for k in range(heads):
+            rest = rows([j for j in range(heads) if j not in (h, k)])
+            out[0, h, k] = removal_cost(w, a, rows(sorted({h, k})), rest)
+            out[1, h, k] = removal_cost(w, a, rows([h]), rest)
+            out[2, h, k] = np.sum(a[np.ix_(rows([h]), rows([k]))] * (w[rows([h])] @ w[rows([k])].T))
+    return out
+
+
 def main(folder):
     expected = json.loads((folder / "expected.json").read_text())
     model = open_model(folder, expected)
@@ -73,6 +97,7 @@ def main(folder):
         out[name + ".stream"] = np.array([np.sum(taps.get(residual[name]) ** 2)])
         turned = isinstance(module, torch.nn.Linear)
         w = module.weight.numpy().T if turned else module.weight.numpy()
+        out[name + ".costs"] = costs(w, c, expected["blocks"][i]["n_heads"])
         gone = [h for b, h in expected["masked"]["heads"] if b == i]
         if gone and len(gone) < expected["blocks"][i]["n_heads"]:
             new, out[name + ".error"] = refitted(w, c, gone, expected["blocks"][i]["head_dim"])

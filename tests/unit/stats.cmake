@@ -9,3 +9,6 @@ target_link_libraries(test_stats PRIVATE reference edit)
 
 hp_unit(refit)
 target_link_libraries(test_refit PRIVATE reference edit)
+
+hp_unit(redundancy)
+target_link_libraries(test_redundancy PRIVATE reference edit)
