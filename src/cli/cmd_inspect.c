@@ -60,8 +60,8 @@ static void detection_rows(const inspection *n)
 {
     static const char *const sure[] = {
         [HP_CERTAIN] = "certain",
-        [HP_LIKELY] = "likely: the names say how matrices are stored, their "
-                      "shapes do not",
+        [HP_LIKELY] = ("likely: the names say how matrices are stored, their "
+                       "shapes do not"),
         [HP_TOLD] = "as told on the command line"};
     static const char *const orders[] = {
         [HP_QKV_SPLIT] = "all queries, all keys, all values",
