@@ -34,9 +34,22 @@ static void bind(hp__binder *b, const hp__node *config)
     }
 }
 
+static const hp__auto_class classes[] = {
+    {"AutoModel", "ElectraModel"},
+    {"AutoModelForMaskedLM", "ElectraForMaskedLM"},
+    {"AutoModelForPreTraining", "ElectraForPreTraining"},
+    {"AutoModelForSequenceClassification", "ElectraForSequenceClassification"},
+    {"AutoModelForTokenClassification", "ElectraForTokenClassification"},
+    {"AutoModelForMultipleChoice", "ElectraForMultipleChoice"},
+    {"AutoModelForQuestionAnswering", "ElectraForQuestionAnswering"},
+    {NULL, NULL}};
+
+static const hp__removal removal = {.pruned_heads = 1, .classes = classes};
+
 const hp__arch hp__arch_electra = {.model_type = "electra",
                                    .prefix = "electra.",
                                    .telltale = HP__BERT_TELLTALE,
                                    .buffers = hp__bert_buffers,
                                    .spec = read_spec,
-                                   .bind = bind};
+                                   .bind = bind,
+                                   .removal = &removal};

@@ -103,10 +103,11 @@ static void removed_heads_compute_like_silent_ones(void **state)
 {
     const place *p = *state;
     static const char *const golden[] = {
-        "gpt2",       "gpt2-bare",   "gpt2-bf16", "gpt2-f64",    "gpt2-scaled",
-        "bert-gamma", "bert-minilm", "bert-mlm",  "llama-gqa",   "llama-bias",
-        "roberta",    "distilbert",  "llama-mqa", "llama3-rope", "mistral",
-        "qwen2",      "qwen3"};
+        "gpt2",        "gpt2-bare",  "gpt2-bf16",   "gpt2-f64",
+        "gpt2-scaled", "bert-gamma", "bert-minilm", "bert-mlm",
+        "llama-gqa",   "llama-bias", "roberta",     "electra",
+        "electra-mlm", "distilbert", "llama-mqa",   "llama3-rope",
+        "mistral",     "qwen2",      "qwen3"};
     /* Uneven, a layer emptied, the last layer emptied. */
     static const char *const lists[] = {"0:1 1:0", "0:* 1:1", "0:0 1:*"};
     for (size_t i = 0; i < sizeof golden / sizeof *golden; i++)
