@@ -80,6 +80,8 @@ static double whole(const work *w, const hp_moments *s)
 static hp_status visit(void *payload, const hp_moments *s, hp_error *err)
 {
     work *w = payload;
+    if (!s->block->n_heads)
+        return HP_OK;
     hp_status st =
         hp__projection_get(w->w, w->m, s->block, w->projections, err);
     if (st)

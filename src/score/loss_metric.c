@@ -113,6 +113,8 @@ static hp_status see(void *payload, const hp_seen_gradients *seen,
                      hp_error *err)
 {
     pass *p = payload;
+    if (!seen->n)
+        return HP_OK; /* a block without heads */
     hp__sums c = {.c = p->squares[0], .sum = p->sums};
     if (!seen->first_sequence)
         begin(p, seen);

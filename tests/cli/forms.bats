@@ -111,3 +111,23 @@ GQA=$ROOT/tests/golden/llama-gqa # 2 layers x 8 heads in 2 groups
         rm -r again
     done
 }
+
+@test "a model that lost heads is scored, evaluated, swept and pruned again" {
+    for heads in '0:*' '1:*' '0:1'; do
+        "$HEADPRUNE" -q apply --heads "$heads" --emit remove "$WORDS" -o less -f
+        for method in $("$HEADPRUNE" methods --format tsv | tail -n +2 | cut -f 1); do
+            hp score "$method" less --data "$TEXT" --json
+            succeeds
+            [ "$(jq '.heads | length' <<<"$output")" = \
+                "$("$HEADPRUNE" inspect --json less | jq .model.heads)" ]
+        done
+        hp eval less --data "$TEXT"
+        succeeds
+        hp sweep less --data "$TEXT" --ratios 0.5 --seeds 2
+        succeeds
+        hp entropy --ratio 0.5 --compensate --data "$TEXT" --emit remove less -o again -f
+        succeeds
+        hp diff "$WORDS" again
+        [ "$status" -eq 1 ]
+    done
+}
