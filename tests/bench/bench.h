@@ -39,4 +39,7 @@ void bench_tokens(int32_t *ids, size_t *start, size_t n, size_t length);
 /* Prints how many points of a sweep a minute gives. */
 hp_status bench_points(const hp_model *m, const hp_backend *b, hp_error *err);
 
+/* Prints what methods cost beside entropy. */
+hp_status bench_scores(const hp_model *m, const hp_backend *b, hp_error *err);
+
 #endif

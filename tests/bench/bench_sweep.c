@@ -221,7 +221,7 @@ static void measure_entropy(const job *j)
         total += sum.slots[i];
     printf("mean entropy %.9f nat\n",
            total / (double)(TOKENS * BENCH_LAYERS * BENCH_HEADS));
-    if (bench_points(m, b, &err))
+    if (bench_scores(m, b, &err) || bench_points(m, b, &err))
         fail(err.message);
     hp_backend_free(b);
     hp_model_free(m);
