@@ -224,7 +224,9 @@ hp_status work_prepare_method(work *w, cli *c, const hp_method *method,
     const option_value *iterate = &c->opt.value[OPT_ITERATE];
     if (iterate->given && iterate->share <= 0)
         return hp_fail(err, HP_INVALID, "--iterate 0: no head would ever go");
-    hp_status st = hp_method_fits(method, w->model, err);
+    hp_status st = method->needs_loss ? work_check_runs(w, err) : HP_OK;
+    if (!st)
+        st = hp_method_fits(method, w->model, err);
     if (!st && (method->needs_loss || options_has(&c->opt, OPT_MIX)))
         st = work_find_special(&w->special, w->special_ids, w, c, err);
     return st;

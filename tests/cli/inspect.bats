@@ -175,6 +175,12 @@ GENERIC=$ROOT/tests/golden
     hp entropy --ratio 0.3 "$GENERIC/bloom" -o no
     fails 4 "model_type 'bloom' is known by its tensors alone"
     says "$stderr" "methods that look at weights work: magnitude, random"
+    hp gradient --ratio 0.3 "$GENERIC/bloom" -o no
+    fails 4 "model_type 'bloom' is known by its tensors alone"
+    hp magnitude --ratio 0.3 --compensate "$GENERIC/bloom" -o no
+    fails 4 "model_type 'bloom' is known by its tensors alone"
+    hp apply --heads 0:1 --emit remove "$GENERIC/bloom" -o no
+    fails 4 "nothing would load a bloom checkpoint without some of its heads"
     hp eval "$GENERIC/vit"
     fails 4 "nothing can be computed with it"
     hp generate "$GENERIC/bloom" --prompt x
