@@ -194,7 +194,8 @@ typedef enum hp_certainty {
 } hp_certainty;
 
 typedef struct hp_detection {
-    const char *blocks;     /* "gpt_neox.layers.N.attention" */
+    const char *blocks;     /* "gpt_neox.layers.N.attention", several with
+                               commas */
     const char *tensors[4]; /* [n_tensors] of a block, the output last:
                                "query_key_value.weight", "dense.weight" */
     size_t n_tensors;

@@ -82,8 +82,6 @@ static hp_status check_pruned(detecting *d)
 static hp_status find(detecting *d)
 {
     hp_model *m = d->b->m;
-    uint32_t layers = 0;
-    const char *key = NULL;
     if (d->known && d->known->refused)
         return hp_fail(d->b->err, HP_UNSUPPORTED,
                        "model_type '%s' is not supported: %s", d->type,
@@ -92,15 +90,7 @@ static hp_status find(detecting *d)
         hp__find_blocks(&d->found, &m->arena, m->checkpoint, d->b->err);
     if (!st && !d->found.n)
         return fail_none(d);
-    if (!st)
-        st = hp__config_layers(&layers, &key, d->config, d->b->err);
-    if (!st && layers && layers != d->found.n)
-        return hp_fail(d->b->err, HP_UNSUPPORTED,
-                       "attention is found in %zu layers ('%s'), but "
-                       "config.json says '%s' %u",
-                       d->found.n, hp__found_text(d->found.blocks).pattern, key,
-                       (unsigned)layers);
-    return st;
+    return st ? st : hp__check_layers(&d->found, d->config, d->b->err);
 }
 
 static int same_shape(const hp__block_shape *a, const hp__block_shape *b)
@@ -253,10 +243,28 @@ static void bind_separate(hp_block *block, detecting *d, const hp__found *f)
     }
 }
 
+/* Of an encoder and a decoder: as the blocks of other pairs are called. */
+static void name_block(hp__binder *b, hp_block *block, const hp__found *f)
+{
+    block->layer = f->layer;
+    block->decoder = f->decoder;
+    block->cross = f->cross;
+    block->causal = f->decoder && !f->cross;
+    if (!f->decoder)
+        hp__bind_id(b, block, "enc.%u", (unsigned)f->layer);
+    else
+        hp__bind_id(b, block, "dec.%u.%s", (unsigned)f->layer,
+                    f->cross ? "cross" : "self");
+}
+
 static void bind_block(detecting *d, const hp__found *f)
 {
     const hp__block_shape *s = &d->shape;
-    hp_block *block = hp__bind_block(d->b, f->layer, hp__found_text(f).name);
+    uint32_t first = f->decoder ? d->found.n_encoder : 0;
+    hp_block *block =
+        hp__bind_block(d->b, first + f->layer, hp__found_text(f).name);
+    if (d->found.n_encoder)
+        name_block(d->b, block, f);
     if (f->k)
         bind_separate(block, d, f);
     else
@@ -268,8 +276,8 @@ static hp_status make_spec(detecting *d)
 {
     hp_model *m = d->b->m;
     hp_spec *s = &m->spec;
-    uint64_t n = d->found.n;
-    *s = (hp_spec){.n_layers = (uint32_t)n,
+    *s = (hp_spec){.n_layers = d->found.n_layers,
+                   .n_encoder_layers = d->found.n_encoder,
                    .n_heads = d->count.n_heads,
                    .n_kv_heads = d->count.n_kv_heads,
                    .head_dim = d->count.head_dim,
@@ -278,11 +286,11 @@ static hp_status make_spec(detecting *d)
     if (hp__node_find(d->config, "vocab_size"))
         st = hp__config_size(&s->vocab, d->config, "vocab_size", d->b->err);
     if (!st)
-        st = hp__arena_alloc(&m->layers, &m->arena, n, sizeof *m->layers,
-                             d->b->err);
+        st = hp__arena_alloc(&m->layers, &m->arena, d->found.n_layers,
+                             sizeof *m->layers, d->b->err);
     return st ? st
-              : hp__arena_alloc(&m->blocks, &m->arena, n, sizeof *m->blocks,
-                                d->b->err);
+              : hp__arena_alloc(&m->blocks, &m->arena, d->found.n,
+                                sizeof *m->blocks, d->b->err);
 }
 
 /* ---- what is said of it ---- */
@@ -313,8 +321,14 @@ static hp_status make_detection(detecting *d)
     for (size_t i = 0; i < 4; i++)
         if (tensors[i])
             out->tensors[out->n_tensors++] = hp__found_rest(f, tensors[i]);
-    return hp__arena_strdup(&out->blocks, &m->arena, hp__found_text(f).pattern,
-                            d->b->err);
+    char kinds[3 * sizeof(hp__block_text)];
+    size_t len = 0;
+    for (size_t i = 0; i < d->found.n; i++)
+        if (d->found.blocks[i].layer == 0 && len < sizeof kinds)
+            len += (size_t)snprintf(
+                kinds + len, sizeof kinds - len, "%s%s", len ? ", " : "",
+                hp__found_text(&d->found.blocks[i]).pattern);
+    return hp__arena_strdup(&out->blocks, &m->arena, kinds, d->b->err);
 }
 
 void hp__detect(hp__binder *b, const char *type, const char *runs_as,

@@ -22,17 +22,22 @@ typedef struct hp__found {
     size_t scope;      /* bytes of q's name that are the block's, no dot */
     size_t at, digits; /* where in them the layer's number is */
     uint32_t layer;
+    int decoder; /* in the second of two stacks */
+    int cross;   /* there, and its keys and values are of the first */
 } hp__found;
 
 typedef struct hp__findings {
-    hp__found *blocks; /* [n], by layer */
+    hp__found *blocks; /* [n]: by stack, layer, self before cross */
     size_t n;
+    uint32_t n_layers, n_encoder; /* of all stacks; of an encoder, 0: there is
+                                     one stack */
     const hp_tensor *alone; /* named like queries, but lacks company; or NULL */
     const char *lacks;      /* what it lacks: "keys" */
 } hp__findings;
 
-/* One naming in all layers, which are numbered from 0 without a gap; else
- * HP_UNSUPPORTED. No block at all is HP_OK with n = 0. */
+/* One naming in all layers, which are numbered from 0 without a gap, of one
+ * stack, or of an encoder and a decoder; else HP_UNSUPPORTED. No block at all
+ * is HP_OK with n = 0. */
 HP_CHECKED
 hp_status hp__find_blocks(hp__findings *out, hp__arena *a,
                           const hp_checkpoint *c, hp_error *err);
@@ -80,10 +85,11 @@ HP_CHECKED
 hp_status hp__count_heads(hp__head_count *out, const hp__block_shape *shape,
                           const hp__node *config, const hp__known_type *known,
                           uint32_t told, hp_error *err);
-/* Layers that config.json speaks of; 0: it does not. */
+/* HP_UNSUPPORTED: config.json speaks of another number of layers than was
+ * found. */
 HP_CHECKED
-hp_status hp__config_layers(uint32_t *out, const char **key,
-                            const hp__node *config, hp_error *err);
+hp_status hp__check_layers(const hp__findings *f, const hp__node *config,
+                           hp_error *err);
 
 /* Blocks and heads of the binder's model, and its detection; the binder holds
  * the status. `type` is config.json's or NULL, `runs_as` an architecture with

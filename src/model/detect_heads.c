@@ -62,14 +62,41 @@ static hp_status read_said(said *out, const hp__node *config,
 #define READ(out, config, keys, wanted, err)                                   \
     read_said(out, config, keys, sizeof(keys) / sizeof *(keys), wanted, err)
 
-hp_status hp__config_layers(uint32_t *out, const char **key,
-                            const hp__node *config, hp_error *err)
+hp_status hp__check_layers(const hp__findings *f, const hp__node *config,
+                           hp_error *err)
 {
-    said s = {0};
-    hp_status st = READ(&s, config, layer_keys, 0, err);
-    *out = s.value;
-    *key = s.key;
-    return st;
+    static const char *const encoder[] = {"encoder_layers"};
+    static const char *const decoder[] = {"decoder_layers"};
+    said all = {0}, first = {0}, second = {0};
+    uint32_t n_decoder = f->n_layers - f->n_encoder;
+    hp_status st = READ(&first, config, encoder, 0, err);
+    if (!st)
+        st = READ(&second, config, decoder, 0, err);
+    if (!st)
+        st = READ(&all, config, layer_keys, 0, err);
+    if (st)
+        return st;
+    const said *wrong = NULL;
+    if (all.key && all.value != (f->n_encoder ? f->n_encoder : f->n_layers) &&
+        all.value != n_decoder)
+        wrong = &all;
+    else if (f->n_encoder && first.key && first.value != f->n_encoder)
+        wrong = &first;
+    else if (f->n_encoder && second.key && second.value != n_decoder)
+        wrong = &second;
+    if (!wrong)
+        return HP_OK;
+    if (f->n_encoder)
+        return hp_fail(err, HP_UNSUPPORTED,
+                       "attention is found in %u encoder and %u decoder "
+                       "layers, but config.json says '%s' %u",
+                       (unsigned)f->n_encoder, (unsigned)n_decoder, wrong->key,
+                       (unsigned)wrong->value);
+    return hp_fail(err, HP_UNSUPPORTED,
+                   "attention is found in %u layers ('%s'), but config.json "
+                   "says '%s' %u",
+                   (unsigned)f->n_layers, hp__found_text(f->blocks).pattern,
+                   wrong->key, (unsigned)wrong->value);
 }
 
 static hp_status choose_heads(hp__head_count *out, const said *heads,

@@ -167,44 +167,119 @@ const char *hp__found_rest(const hp__found *f, const hp_tensor *t)
     return t->name + f->scope + 1;
 }
 
-static int by_layer(const void *a, const void *b)
+/* ---- do they belong together? ---- */
+
+static int by_place(const void *a, const void *b)
 {
     const hp__found *x = a, *y = b;
-    return (x->layer > y->layer) - (x->layer < y->layer);
+    if (x->decoder != y->decoder)
+        return x->decoder - y->decoder;
+    if (x->layer != y->layer)
+        return x->layer < y->layer ? -1 : 1;
+    return x->cross - y->cross;
 }
 
-/* ---- do they belong together? ---- */
+/* 1: a part of the name between dots, before the layer's number, is `word`. */
+static int stands_in(const hp__found *f, const char *word)
+{
+    size_t len = strlen(word);
+    const char *name = f->q->name, *at = name;
+    while ((at = strstr(at, word)) && at < name + f->at) {
+        if ((at == name || at[-1] == '.') && at[len] == '.')
+            return 1;
+        at += len;
+    }
+    return 0;
+}
+
+/* How blocks are called that look at the other stack. */
+static int is_cross(const hp__found *f)
+{
+    static const char *const names[] = {"encoder_attn",      "cross_attn",
+                                        "encoder_attention", "crossattention",
+                                        "cross_attention",   "EncDecAttention"};
+    const char *name = f->q->name + f->at + f->digits;
+    size_t len = f->scope - f->at - f->digits;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        size_t n = strlen(names[i]);
+        if (len > n && strncmp(name + len - n, names[i], n) == 0)
+            return 1;
+    }
+    return 0;
+}
+
+/* Which stack a block is in, when the names say that there are two. */
+static void place_blocks(hp__findings *f)
+{
+    size_t encoder = 0, decoder = 0;
+    for (size_t i = 0; i < f->n; i++) {
+        encoder += (size_t)stands_in(&f->blocks[i], "encoder");
+        decoder += (size_t)stands_in(&f->blocks[i], "decoder");
+    }
+    if (!encoder || encoder + decoder != f->n)
+        return;
+    for (size_t i = 0; i < f->n; i++) {
+        hp__found *b = &f->blocks[i];
+        b->decoder = stands_in(b, "decoder");
+        b->cross = b->decoder && is_cross(b);
+    }
+}
+
+static hp_status check_naming(const hp__found *first, const hp__found *other,
+                              hp_error *err)
+{
+    if (other->naming == first->naming &&
+        strcmp(hp__found_rest(first, first->o),
+               hp__found_rest(other, other->o)) == 0)
+        return HP_OK;
+    return hp_fail(err, HP_UNSUPPORTED,
+                   "the tensors of '%s' have other names than those of '%s'",
+                   hp__found_text(other).name, hp__found_text(first).name);
+}
 
 static hp_status check_together(const hp__findings *f, hp_error *err)
 {
-    const hp__found *first = &f->blocks[0];
-    hp__block_text one = hp__found_text(first);
-    for (size_t i = 1; i < f->n; i++) {
-        hp__block_text other = hp__found_text(&f->blocks[i]);
+    const hp__found *kinds[2][2] = {{NULL, NULL}, {NULL, NULL}};
+    for (size_t i = 0; i < f->n; i++) {
+        const hp__found *b = &f->blocks[i];
+        const hp__found **kind = &kinds[b->decoder][b->cross];
+        if (!*kind)
+            *kind = b;
+        hp__block_text one = hp__found_text(*kind), other = hp__found_text(b);
         if (strcmp(one.pattern, other.pattern) != 0)
             return hp_fail(err, HP_UNSUPPORTED,
                            "attention stands in more than one stack of "
                            "layers: '%s' and '%s'",
                            one.pattern, other.pattern);
-        if (f->blocks[i].naming != first->naming ||
-            strcmp(hp__found_rest(first, first->o),
-                   hp__found_rest(&f->blocks[i], f->blocks[i].o)) != 0)
-            return hp_fail(err, HP_UNSUPPORTED,
-                           "the tensors of '%s' have other names than those "
-                           "of '%s'",
-                           other.name, one.name);
+        hp_status st = check_naming(&f->blocks[0], b, err);
+        if (st)
+            return st;
     }
     return HP_OK;
 }
 
-static hp_status check_layers(const hp__findings *f, hp_error *err)
+/* Layers in order, and in each of a decoder as many blocks as in its first. */
+static hp_status count_layers(hp__findings *f, hp_error *err)
 {
-    for (size_t i = 0; i < f->n; i++)
-        if (f->blocks[i].layer != i)
-            return hp_fail(err, HP_UNSUPPORTED,
-                           "layer %zu of '%s' has no attention block that can "
-                           "be found",
-                           i, hp__found_text(&f->blocks[0]).pattern);
+    size_t i = 0;
+    for (int decoder = 0; decoder < 2; decoder++) {
+        size_t first = i, end = i, per_layer = 1;
+        while (end < f->n && f->blocks[end].decoder == decoder)
+            end++;
+        if (first + 1 < end && f->blocks[first + 1].cross)
+            per_layer = 2;
+        for (; i < end; i++)
+            if (f->blocks[i].layer != (i - first) / per_layer ||
+                f->blocks[i].cross != (int)((i - first) % per_layer))
+                return hp_fail(err, HP_UNSUPPORTED,
+                               "layer %zu of '%s' has no attention block that "
+                               "can be found",
+                               (i - first) / per_layer,
+                               hp__found_text(&f->blocks[first]).pattern);
+        if (!decoder && end < f->n)
+            f->n_encoder = (uint32_t)end;
+        f->n_layers += (uint32_t)((end - first) / per_layer);
+    }
     return HP_OK;
 }
 
@@ -223,7 +298,8 @@ hp_status hp__find_blocks(hp__findings *out, hp__arena *a,
     }
     if (st || !out->n)
         return st;
-    qsort(out->blocks, out->n, sizeof *out->blocks, by_layer);
+    place_blocks(out);
+    qsort(out->blocks, out->n, sizeof *out->blocks, by_place);
     st = check_together(out, err);
-    return st ? st : check_layers(out, err);
+    return st ? st : count_layers(out, err);
 }

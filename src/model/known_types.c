@@ -24,6 +24,12 @@ static const hp__known_type table[] = {
     {"sam", HP_QKV_SPLIT, 0, NULL, NULL},
     /* separate tensors: nothing to order */
     {"phi", HP_QKV_UNKNOWN, 0, NULL, NULL},
+    {"bart", HP_QKV_UNKNOWN, 0, NULL, NULL},
+    {"mbart", HP_QKV_UNKNOWN, 0, NULL, NULL},
+    {"marian", HP_QKV_UNKNOWN, 0, NULL, NULL},
+    {"pegasus", HP_QKV_UNKNOWN, 0, NULL, NULL},
+    {"m2m_100", HP_QKV_UNKNOWN, 0, NULL, NULL},
+    {"whisper", HP_QKV_UNKNOWN, 0, NULL, NULL},
     {"vit", HP_QKV_UNKNOWN, 0, NULL, NULL},
     {"deit", HP_QKV_UNKNOWN, 0, NULL, NULL},
     {"dinov2", HP_QKV_UNKNOWN, 0, NULL, NULL},

@@ -192,6 +192,17 @@ GENERIC=$ROOT/tests/golden
     [ ! -e no ]
 }
 
+@test "heads of a detected encoder and decoder are named as those of a pair" {
+    hp -q apply --heads 'enc.1:0-1 dec.2.self:3 dec.0.cross:2' "$GENERIC/bart" -o out
+    succeeds
+    hp diff "$GENERIC/bart" out
+    says "$output" "heads zeroed: enc.1:0,1 dec.0.cross:2 dec.2.self:3"
+    hp inspect --json "$GENERIC/bart"
+    [ "$(jq -r '.blocks[3].name' <<<"$output")" = model.decoder.layers.0.encoder_attn ]
+    hp apply --heads 'enc.2:0' "$GENERIC/bart" -o no
+    fails 2 "enc.2:0"
+}
+
 @test "a renamed model runs --as what it is" {
     printf '1 2 3 4 5 6\n7 8 9\n' >ids
     hp entropy --ratio 0.3 --tokens ids "$GENERIC/custom-arch" -o no

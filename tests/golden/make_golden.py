@@ -97,6 +97,12 @@ def t5(s, **kw):
                        decoder_start_token_id=0, pad_token_id=0, eos_token_id=2, **kw)
 
 
+def bart(s):
+    return tf.BartConfig(encoder_layers=s.layers, decoder_layers=s.layers2, encoder_attention_heads=s.heads,
+                         decoder_attention_heads=s.heads, d_model=s.hidden, encoder_ffn_dim=s.ffn, decoder_ffn_dim=s.ffn,
+                         vocab_size=s.vocab, max_position_embeddings=s.positions, decoder_start_token_id=0)
+
+
 def opt(s):
     return tf.OPTConfig(num_hidden_layers=s.layers, num_attention_heads=s.heads, hidden_size=s.hidden, ffn_dim=s.ffn,
                         vocab_size=s.vocab, max_position_embeddings=s.positions, word_embed_proj_dim=s.hidden)
@@ -246,6 +252,8 @@ MODELS = [
           shape=S(2, 4, 8, 32, 64, 10, 10, ())),
     Model("phi", tf.PhiForCausalLM, phi, "phi", "causal", scope="weights",
           shape=S(2, 4, 8, 32, 64, 80, 24, (2, 7, 13), kv=2)),
+    Model("bart", tf.BartForConditionalGeneration, bart, "bart", "seq2seq", scope="weights",
+          shape=S(2, 4, 8, 32, 64, 80, 30, (2, 9, 15), layers2=3)),
     Model("falcon", tf.FalconForCausalLM, falcon, "falcon", "causal", scope="weights",
           shape=S(2, 4, 8, 32, 128, 80, 24, (2, 7, 13), kv=1)),
     Model("custom-arch", LLAMA, llama, "llama", "causal", scope="weights", model_type="my_custom_arch",
@@ -269,6 +277,7 @@ LAYOUTS = {
     "phi": ("model.layers.{}.self_attn", "q_proj", "k_proj", "v_proj", "dense", "separate"),
     "opt": ("model.decoder.layers.{}.self_attn", "q_proj", "k_proj", "v_proj", "out_proj", "separate"),
     "t5": (None, "q", "k", "v", "o", "separate"),
+    "bart": (None, "q_proj", "k_proj", "v_proj", "out_proj", "separate"),
     "gpt-neox": ("gpt_neox.layers.{}.attention", *["query_key_value"] * 3, "dense", "per head"),
     "bloom": ("transformer.h.{}.self_attention", *["query_key_value"] * 3, "dense", "per head"),
     "falcon": ("transformer.h.{}.self_attention", *["query_key_value"] * 3, "dense", "multi-query"),
@@ -321,6 +330,12 @@ def blocks_of(spec, shape):
         for i in range(shape.layers2):
             found += [block(f"decoder.block.{i}.layer.0.SelfAttention"),
                       block(f"decoder.block.{i}.layer.1.EncDecAttention", "cross")]
+        return found
+    if spec.layout == "bart":
+        found = [block(f"model.encoder.layers.{i}.self_attn") for i in range(shape.layers)]
+        for i in range(shape.layers2):
+            found += [block(f"model.decoder.layers.{i}.self_attn"),
+                      block(f"model.decoder.layers.{i}.encoder_attn", "cross")]
         return found
     base = {tf.BertModel: "", tf.RobertaForMaskedLM: "roberta.",
             tf.ElectraForPreTraining: "electra.", tf.ElectraForMaskedLM: "electra."}.get(spec.cls, "bert.")

@@ -35,6 +35,7 @@ static char golden_folders[][16] = {
     "phi",
     "gpt-neox",
     "bloom",
+    "bart",
     "falcon",
     "vit",
     "custom-arch",
@@ -42,6 +43,6 @@ static char golden_folders[][16] = {
 /* clang-format on */
 
 #define N_GOLDEN_FOLDERS (sizeof golden_folders / sizeof *golden_folders)
-#define N_GOLDEN_RUN     (N_GOLDEN_FOLDERS - 6)
+#define N_GOLDEN_RUN     (N_GOLDEN_FOLDERS - 7)
 
 #endif

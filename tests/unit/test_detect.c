@@ -18,6 +18,7 @@
 #define NEOX   "tests/golden/gpt-neox"
 #define BLOOM  "tests/golden/bloom"
 #define FALCON "tests/golden/falcon"
+#define BART   "tests/golden/bart"
 #define VIT    "tests/golden/vit"
 #define CUSTOM "tests/golden/custom-arch"
 
@@ -410,10 +411,14 @@ static void test_not_together(void **state)
 {
     (void)state;
     copy_model(OPT);
-    edit_header(folder, "model.decoder.layers.1.", "model.encoder.layers.0.");
+    edit_header(folder, "model.decoder.layers.1.", "model.other.layers.0.");
     assert_unsupported("in more than one stack of layers: "
                        "'model.decoder.layers.N.self_attn' and "
-                       "'model.encoder.layers.N.self_attn'");
+                       "'model.other.layers.N.self_attn'");
+    copy_model(OPT);
+    edit_header(folder, "model.decoder.layers.1.", "model.encoder.layers.0.");
+    assert_unsupported("attention is found in 1 encoder and 1 decoder layers, "
+                       "but config.json says 'num_hidden_layers' 2");
     copy_model(OPT);
     edit_header(folder, "layers.1.self_attn.out_proj",
                 "layers.1.self_attn.o_proj");
@@ -428,6 +433,37 @@ static void test_not_together(void **state)
                 "[32,64]");
     assert_unsupported("could both be the output projection of "
                        "'model.decoder.layers.1.self_attn.q_proj.weight'");
+}
+
+/* test_model.c holds its blocks and ids to the reference data. */
+static void test_two_stacks(void **state)
+{
+    (void)state;
+    hp_model *m = open_model(BART);
+    const hp_spec *s = hp_model_spec(m);
+    assert_int_equal(s->n_layers, 5);
+    assert_int_equal(s->n_encoder_layers, 2);
+    assert_string_equal(hp_model_detection(m)->blocks,
+                        "model.encoder.layers.N.self_attn, "
+                        "model.decoder.layers.N.self_attn, "
+                        "model.decoder.layers.N.encoder_attn");
+    assert_string_equal(hp_model_heads(m)[31].id, "dec.2.cross:3");
+    assert_int_equal(hp_model_block(m, 7)->cross, 1);
+    assert_int_equal(hp_model_block(m, 6)->causal, 1);
+    assert_int_equal(hp_model_block(m, 1)->decoder, 0);
+    close_model(m);
+    copy_model(BART);
+    edit_header(folder, "decoder.layers.1.encoder_attn", "decoder.layers.1.x");
+    assert_unsupported("in more than one stack of layers: "
+                       "'model.decoder.layers.N.self_attn' and "
+                       "'model.decoder.layers.N.x'");
+    copy_model(BART);
+    edit_header(folder, "decoder.layers.1.encoder_attn.q_proj", "decoder.x");
+    assert_unsupported("layer 1 of 'model.decoder.layers.N.self_attn' has no");
+    copy_model(BART);
+    edit_config(folder, "\"decoder_layers\": 3", "\"decoder_layers\": 4");
+    assert_unsupported("attention is found in 2 encoder and 3 decoder layers, "
+                       "but config.json says 'decoder_layers' 4");
 }
 
 static void test_shapes(void **state)
@@ -546,6 +582,7 @@ int main(void)
         TEST("a model without attention says what is missing", test_not_found),
         TEST("blocks that do not belong together are refused",
              test_not_together),
+        TEST("an encoder and a decoder are two stacks", test_two_stacks),
         TEST("shapes that fit no attention are refused", test_shapes),
         TEST("matrices stored [in, out] are told by shapes", test_turned),
         TEST("how sure the detection is", test_certainty),

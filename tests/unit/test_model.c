@@ -51,21 +51,35 @@ static const char *string(const hp__node *object, const char *key)
 
 /* What ids begin with: the number of a block that is alone in its layer, else
  * the stack and the kind as well. */
-static void name_block(char id[24], const hp__node *block, size_t i)
+/* 1: the name is of that stack; its next number is the layer. */
+static int read_layer(unsigned long *layer, const char *name, const char *stack)
 {
-    unsigned layer = 0;
+    size_t n = strlen(stack);
+    if (strncmp(name, stack, n) != 0)
+        return 0;
+    *layer = strtoul(name + n, NULL, 10);
+    return 1;
+}
+
+/* `two`: an encoder and a decoder. */
+static void name_block(char id[40], const hp__node *block, size_t i, int two)
+{
+    unsigned long layer = 0;
     const char *name = string(block, "name");
-    if (sscanf(name, "encoder.block.%u.", &layer) == 1)
-        (void)snprintf(id, 24, "enc.%u", layer);
-    else if (sscanf(name, "decoder.block.%u.", &layer) == 1)
-        (void)snprintf(id, 24, "dec.%u.%s", layer, string(block, "kind"));
+    if (read_layer(&layer, name, "encoder.block.") ||
+        (two && read_layer(&layer, name, "model.encoder.layers.")))
+        (void)snprintf(id, 40, "enc.%lu", layer);
+    else if (read_layer(&layer, name, "decoder.block.") ||
+             (two && read_layer(&layer, name, "model.decoder.layers.")))
+        (void)snprintf(id, 40, "dec.%lu.%s", layer, string(block, "kind"));
     else
-        (void)snprintf(id, 24, "%zu", i);
+        (void)snprintf(id, 40, "%zu", i);
 }
 
 static void assert_blocks(const hp_model *m, const hp__node *expected)
 {
     size_t i = 0, head = 0;
+    int two = hp__node_find(expected, "n_decoder_layers") != NULL;
     for (const hp__node *e = hp__node_first(hp__node_find(expected, "blocks"));
          e; e = hp__node_next(e), i++) {
         const hp_block *b = hp_model_block(m, i);
@@ -76,9 +90,9 @@ static void assert_blocks(const hp_model *m, const hp__node *expected)
         assert_int_equal(b->head_dim, number(e, "head_dim"));
         assert_int_equal(b->first_head, head);
         for (uint32_t h = 0; h < b->n_heads; h++, head++) {
-            char prefix[24], id[40];
+            char prefix[40], id[64];
             const hp_head *have = &hp_model_heads(m)[head];
-            name_block(prefix, e, i);
+            name_block(prefix, e, i, two);
             (void)snprintf(id, sizeof id, "%s:%u", prefix, (unsigned)h);
             assert_string_equal(have->id, id);
             assert_string_equal(have->name, b->name);
