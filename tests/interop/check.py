@@ -16,12 +16,17 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 import torch
 import transformers
 
+from layouts import Layout
+
 PROGRAM, WORK = sys.argv[1:3]
 CASES = (
     ("models/gpt2-novels", "AutoModelForCausalLM", ()),
     ("models/bert-novels", "AutoModelForMaskedLM", ()),
     ("models/reaction-bert", "AutoModelForMaskedLM",
      ("--tokens", "models/text/reactions-calibration.ids")),
+    ("models/antibody-roberta", "AutoModelForMaskedLM",
+     ("--tokens", "models/text/antibodies-calibration.ids")),
+    ("models/llama-novels", "AutoModelForCausalLM", ()),
 )
 
 
@@ -35,15 +40,6 @@ def load(folder, auto):
         folder, attn_implementation="eager", output_loading_info=True)
     return model.double().eval(), {k: sorted(map(str, v)) for k, v in info.items()
                                    if k != "error_msgs"}
-
-
-def output_projection(model, layer, head, head_dim):
-    """The slice of W_O that a head owns, as a view of the loaded weight."""
-    start = head * head_dim
-    if hasattr(model, "transformer"):
-        return model.transformer.h[layer].attn.c_proj.weight[start:start + head_dim, :]
-    dense = model.bert.encoder.layer[layer].attention.output.dense
-    return dense.weight[:, start:start + head_dim]
 
 
 def entropies(model, sequences):
@@ -81,9 +77,11 @@ def check(folder, auto, data):
         report = json.load(open(os.path.join(out, "headprune.json")))
         pruned, pruned_info = load(out, auto)
         assert pruned_info == info, (info, pruned_info)
-        for h in report["list"]:
-            output_projection(model, h["layer"], h["head"],
-                              report["model"]["head_dim"]).zero_()
+        layout = Layout(model.config.to_dict())
+        layout.silence(model.state_dict(), {
+            str(b["layer"]): [int(i.split(":")[1]) for i in b["heads"]
+                              if i not in {h["id"] for h in report["list"]}]
+            for b in report["blocks"]})
         ids = torch.tensor([sequences[0]])
         a, b = model(ids).logits, pruned(ids).logits
         difference = (a - b).abs().max().item()
@@ -94,5 +92,7 @@ def check(folder, auto, data):
           f"logits within {difference:.1e}")
 
 
+transformers.logging.set_verbosity_error()
+transformers.utils.logging.disable_progress_bar()
 for case in CASES:
     check(*case)
