@@ -37,6 +37,23 @@ static void find_twin(hp__band_of *b, const hp_slice *s, const hp_slice *others,
     }
 }
 
+/* The slices of a head, and its column of a table of relative positions, which
+ * the heads of several blocks may share. */
+static size_t list_slices(hp_slice out[HP_MAX_SLICES + 1], const hp_model *m,
+                          size_t head)
+{
+    const hp_block *b = hp_model_block(m, hp_model_heads(m)[head].block);
+    size_t n = hp_model_slices(m, head, out);
+    if (b->relative.table)
+        out[n++] = (hp_slice){.tensor = b->relative.table,
+                              .role = HP_ROLE_Q,
+                              .axis = 1,
+                              .start = head - b->first_head,
+                              .count = 1,
+                              .shared = 1};
+    return n;
+}
+
 hp_status hp__bands_of_find(hp__bands_of *out, hp__arena *a,
                             const hp_diff_side *side, const hp_diff_side *other,
                             hp_error *err)
@@ -44,17 +61,17 @@ hp_status hp__bands_of_find(hp__bands_of *out, hp__arena *a,
     hp__band_of *list;
     size_t n_heads = hp_model_n_heads(side->model), n = 0, at = 0;
     size_t n_others = hp_model_n_heads(other->model);
-    hp_status st =
-        hp__arena_alloc(&list, a, n_heads * HP_MAX_SLICES, sizeof *list, err);
+    hp_status st = hp__arena_alloc(&list, a, n_heads * (HP_MAX_SLICES + 1),
+                                   sizeof *list, err);
     if (st)
         return st;
     for (size_t h = 0; h < n_heads; h++) {
-        hp_slice slices[HP_MAX_SLICES], twins[HP_MAX_SLICES];
+        hp_slice slices[HP_MAX_SLICES + 1], twins[HP_MAX_SLICES + 1];
         size_t twin =
             hp__head_find(other->heads, n_others, side->heads[h].id, &at);
-        size_t n_slices = hp_model_slices(side->model, h, slices);
+        size_t n_slices = list_slices(slices, side->model, h);
         size_t n_twins =
-            twin == SIZE_MAX ? 0 : hp_model_slices(other->model, twin, twins);
+            twin == SIZE_MAX ? 0 : list_slices(twins, other->model, twin);
         for (size_t i = 0; i < n_slices; i++) {
             const hp_slice *s = &slices[i];
             list[n] = (hp__band_of){.tensor = s->tensor,

@@ -46,7 +46,7 @@ MODELS = (
 )
 # They can't say in config.json alone that layers differ.
 BY_PRUNED_HEADS = ("gpt2", "bert", "roberta", "distilbert")
-UNIFORM = ("llama", "mistral", "qwen2", "qwen3")
+UNIFORM = ("llama", "mistral", "qwen2", "qwen3", "t5")
 # Masks that old files of GPT-2 store; transformers pass over them where they
 # have a buffer of that name, which a layer without heads has not.
 LEGACY = re.compile(r"\.attn\.(masked_)?bias$")
