@@ -27,13 +27,10 @@ static hp_status name_heads(opened *o, hp_error *err)
     hp_head *heads = calloc(n + 1, sizeof *heads);
     if (!heads)
         return hp_fail(err, HP_NOMEM, "no memory for %zu heads", n);
-    for (size_t i = 0; i < p->n_heads; i++)
-        if (!p->pruned[i])
+    for (size_t i = 0; i < p->n_heads && at < n; i++)
+        if (!p->pruned[i] && !strcmp(p->heads[i].name, own[at].name))
             heads[at++] = p->heads[i];
-    for (size_t i = 0; i < n; i++)
-        if (strcmp(heads[i].name, own[i].name) != 0)
-            at = 0;
-    if (at)
+    if (at == n)
         o->heads = heads;
     else
         free(heads);

@@ -4,6 +4,7 @@
 #include "edit.h"
 #include "fixture.h"
 
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -25,16 +26,15 @@ typedef struct header {
 static void add(header *h, const char *layer, const char *name, unsigned rows,
                 unsigned columns)
 {
-    uint64_t size = (uint64_t)4 * rows * (columns ? columns : 1);
+    uint64_t n = columns ? columns : 1, size = n * rows * 4;
     char shape[32];
     (void)snprintf(shape, sizeof shape, columns ? "%u,%u" : "%u", rows,
                    columns);
     h->len += (size_t)snprintf(
         h->text + h->len, sizeof h->text - h->len,
         "%c\"%s%s\":{\"dtype\":\"F32\",\"shape\":[%s],\"data_offsets\":"
-        "[%llu,%llu]}",
-        h->len ? ',' : '{', layer, name, shape, (unsigned long long)h->bytes,
-        (unsigned long long)(h->bytes + size));
+        "[%" PRIu64 ",%" PRIu64 "]}",
+        h->len ? ',' : '{', layer, name, shape, h->bytes, h->bytes + size);
     h->bytes += size;
     assert_true(h->len + 2 < sizeof h->text);
 }
@@ -184,8 +184,8 @@ static void two_stacks_cost_a_token_of_each(void **state)
     hp_model *m = open_model("tests/golden/t5");
     uint64_t maps = 2 * (4 * 24 * 32 + 2 * 24 * 48) +
                     3 * (8 * 24 * 32 + 2 * 24 * 48) + 80 * 24;
-    uint64_t pairs = 8 * 100 + 12 * 55 + 12 * 100; /* encoder, self, cross */
-    assert_int_equal(cost(m, "", 10).multiply_adds, maps + 2 * 8 * pairs / 10);
+    uint64_t keys = 8 * 100 + 12 * 55 + 12 * 100; /* encoder, self, cross */
+    assert_int_equal(cost(m, "", 10).multiply_adds, maps + keys * 2 * 8 / 10);
     close_model(m);
 }
 
