@@ -138,12 +138,10 @@ static hp_status open_folder(hp_tokenizer *t, const char *folder,
             return fail_none("vocab.json without merges.txt", err);
         return files[i].open(t, folder, files[i].name, vocab, err);
     }
-    return fail_none(
-        "no tokenizer: neither tokenizer.json nor tokenizer.model "
-        "nor spiece.model nor "
-        "sentencepiece.bpe.model nor vocab.json with merges.txt nor "
-        "vocab.txt",
-        err);
+    return fail_none("no tokenizer: neither tokenizer.json nor a "
+                     "SentencePiece model nor vocab.json with merges.txt "
+                     "nor vocab.txt",
+                     err);
 }
 
 static int ends_with(const char *text, const char *end)
