@@ -127,6 +127,7 @@ typedef struct hp_document {
     hp_plan *plan;             /* plan/1 and report/1 */
     hp_eval *eval;             /* eval/1 */
     hp_sweep *sweep;           /* sweep/1 */
+    hp_redundancy *redundancy; /* redundancy/1: heads and what they supply */
     hp_thumbnails *thumbnails; /* of X.safetensors: matrices of attention */
 } hp_document;
 

@@ -33,6 +33,8 @@ HP_CHECKED
 hp_status hp__draw_curves(hp__figure *f, const hp_sweep *s, hp_error *err);
 /* One square a head, one row a block. */
 void hp__draw_thumbnails(hp__figure *f, const hp_thumbnails *t);
+/* One square a block, heads against heads. */
+void hp__draw_supplied(hp__figure *f, const hp_redundancy *r);
 /* Scores of one model by two methods: `a` and `b` have the same heads. */
 HP_CHECKED
 hp_status hp__draw_agreement(hp__figure *f, const hp_scores *a,

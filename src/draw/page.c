@@ -241,6 +241,24 @@ static hp_status add_attention(draft *d, const hp_document *const *docs,
     return st;
 }
 
+static hp_status add_redundancy(draft *d, const hp_document *const *docs,
+                                size_t n, hp_error *err)
+{
+    hp_status st = HP_OK;
+    for (size_t i = 0; i < n && !st; i++) {
+        hp__figure f = {0};
+        if (!docs[i]->redundancy)
+            continue;
+        hp__buffer_text(&d->html, "<section>\n");
+        hp__put_redundancy_facts(&d->html, docs[i]);
+        hp__buffer_text(&d->html, "<div class=\"figures\">\n");
+        hp__draw_supplied(&f, docs[i]->redundancy);
+        st = add_figure(d, &f, "redundancy", HP_OK, err);
+        hp__buffer_text(&d->html, "</div>\n</section>\n");
+    }
+    return st;
+}
+
 static void put_head(hp__buffer *b, const hp_document *const *docs, size_t n)
 {
     const hp_model_info *common = hp__common_model(docs, n);
@@ -280,6 +298,8 @@ static hp_status fill(draft *d, const hp_document *const *docs, size_t n,
         st = add_view(d, &views[i], !hp__common_model(docs, n), err);
     if (!st)
         st = add_agreements(d, docs, n, err);
+    if (!st)
+        st = add_redundancy(d, docs, n, err);
     if (!st)
         st = add_attention(d, docs, n, err);
     free(views);

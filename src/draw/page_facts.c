@@ -13,6 +13,8 @@ static const hp_model_info *model_of(const hp_document *d)
         return NULL;
     if (d->eval)
         return &d->eval->model;
+    if (d->redundancy)
+        return &d->redundancy->model;
     if (d->sweep)
         return &d->sweep->model;
     return d->plan ? &d->plan->model : &d->scores->model;
@@ -242,6 +244,15 @@ void hp__put_attention_facts(hp__buffer *b, const hp_document *d)
                       d->thumbnails->n_tokens,
                       d->thumbnails->n_tokens == 1 ? "" : "s");
     hp__buffer_text(b, "<dl>\n");
+    put_text_fact(b, "from", d->path);
+    hp__buffer_text(b, "</dl>\n");
+}
+
+void hp__put_redundancy_facts(hp__buffer *b, const hp_document *d)
+{
+    hp__buffer_text(b, "<h2>Redundancy</h2>\n<dl>\n");
+    if (d->redundancy->has_calibration)
+        put_calibration(b, &d->redundancy->calibration);
     put_text_fact(b, "from", d->path);
     hp__buffer_text(b, "</dl>\n");
 }

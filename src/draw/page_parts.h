@@ -19,6 +19,7 @@ hp_status hp__put_facts(hp__buffer *b, const hp__view *v, int with_model,
                         hp_error *err);
 void hp__put_sweep_facts(hp__buffer *b, const hp_document *d, int with_model);
 void hp__put_attention_facts(hp__buffer *b, const hp_document *d);
+void hp__put_redundancy_facts(hp__buffer *b, const hp_document *d);
 /* How the rankings of a sweep's methods agree, as a table. */
 void hp__put_sweep_agreements(hp__buffer *b, const hp_sweep *s);
 /* Which files the page was made of, and their text for programs. */

@@ -105,6 +105,32 @@ void hp_sweep_free(hp_sweep *s)
     free(own);
 }
 
+typedef struct owned_redundancy {
+    hp_redundancy redundancy; /* first: its address is the handle */
+    hp__arena arena;
+} owned_redundancy;
+
+hp_status hp__redundancy_new(hp_redundancy **out, hp__arena **arena,
+                             hp_error *err)
+{
+    owned_redundancy *own = NULL;
+    *out = NULL;
+    hp_status st = hp__new(&own, 1, sizeof *own, err);
+    if (st)
+        return st;
+    *out = &own->redundancy;
+    *arena = &own->arena;
+    return HP_OK;
+}
+
+void hp_redundancy_free(hp_redundancy *r)
+{
+    owned_redundancy *own = (owned_redundancy *)r;
+    if (own)
+        hp__arena_clear(&own->arena);
+    free(own);
+}
+
 hp_status hp__info_copy(hp_model_info *out, hp__arena *a,
                         const hp_model_info *info, hp_error *err)
 {

@@ -2,6 +2,7 @@
 #define HEADPRUNE_MODEL_INFO_H
 
 #include "base/arena.h"
+#include "headprune/redundancy.h"
 #include "headprune/sweep.h"
 
 /*
@@ -18,6 +19,10 @@ HP_CHECKED
 hp_status hp__plan_new(hp_plan **out, hp__arena **arena, hp_error *err);
 HP_CHECKED
 hp_status hp__sweep_new(hp_sweep **out, hp__arena **arena, hp_error *err);
+
+HP_CHECKED
+hp_status hp__redundancy_new(hp_redundancy **out, hp__arena **arena,
+                             hp_error *err);
 
 HP_CHECKED
 hp_status hp__info_copy(hp_model_info *out, hp__arena *a,

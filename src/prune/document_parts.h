@@ -6,11 +6,12 @@
 
 /* Pieces that the documents share. */
 
-#define HP__SCORES_SCHEMA "headprune.scores/1"
-#define HP__PLAN_SCHEMA   "headprune.plan/1"
-#define HP__EVAL_SCHEMA   "headprune.eval/1"
-#define HP__REPORT_SCHEMA "headprune.report/1"
-#define HP__SWEEP_SCHEMA  "headprune.sweep/1"
+#define HP__SCORES_SCHEMA     "headprune.scores/1"
+#define HP__PLAN_SCHEMA       "headprune.plan/1"
+#define HP__EVAL_SCHEMA       "headprune.eval/1"
+#define HP__REPORT_SCHEMA     "headprune.report/1"
+#define HP__SWEEP_SCHEMA      "headprune.sweep/1"
+#define HP__REDUNDANCY_SCHEMA "headprune.redundancy/1"
 
 /* The rank of a head that a plan's document does not tell. */
 #define HP__NO_RANK UINT32_MAX

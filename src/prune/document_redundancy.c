@@ -1,8 +1,6 @@
 /* The document redundancy/1: a head, a row and a pair on one line each. */
 #include "prune/document_parts.h"
 
-#define REDUNDANCY_SCHEMA "headprune.redundancy/1"
-
 static void put_heads(hp__emitter *e, const hp_redundant_block *b)
 {
     hp__emit_array(e, "heads", 0);
@@ -80,7 +78,8 @@ hp_status hp_document_redundancy(char **out, const hp_redundancy *r,
     hp__emitter e;
     *out = NULL;
     hp__emit_start(&e, &b);
-    hp_status st = hp__document_start(&e, REDUNDANCY_SCHEMA, &r->model, err);
+    hp_status st =
+        hp__document_start(&e, HP__REDUNDANCY_SCHEMA, &r->model, err);
     hp__document_calibration(&e, r->has_calibration ? &r->calibration : NULL);
     hp__emit_double(&e, "damping", r->damping);
     hp__emit_double(&e, "threshold", r->threshold);

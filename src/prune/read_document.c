@@ -43,10 +43,16 @@ static hp_status take_sweep(hp_document *d, const hp__node *root, hp_error *err)
     return hp_document_parse_sweep(&d->sweep, d->text, d->len, err);
 }
 
+static hp_status take_redundancy(hp_document *d, const hp__node *root,
+                                 hp_error *err)
+{
+    return hp__read_redundancy(&d->redundancy, root, err);
+}
+
 static const reader readers[] = {
     {HP__SCORES_SCHEMA, take_scores}, {HP__PLAN_SCHEMA, take_plan},
     {HP__REPORT_SCHEMA, take_report}, {HP__EVAL_SCHEMA, take_eval},
-    {HP__SWEEP_SCHEMA, take_sweep},
+    {HP__SWEEP_SCHEMA, take_sweep},   {HP__REDUNDANCY_SCHEMA, take_redundancy},
 };
 enum { N_READERS = sizeof readers / sizeof *readers };
 
@@ -134,6 +140,7 @@ void hp_document_free(hp_document *d)
     hp_plan_free(d->plan);
     hp_eval_free(d->eval);
     hp_sweep_free(d->sweep);
+    hp_redundancy_free(d->redundancy);
     hp__thumbnails_free(d->thumbnails);
     free(((owner *)d)->text);
     free(d);

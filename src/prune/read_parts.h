@@ -75,6 +75,10 @@ hp_status hp__read_report_scores(hp_scores **out, const hp__node *root,
 HP_CHECKED
 hp_status hp__read_plan(hp_plan **out, const hp__node *root, hp_error *err);
 
+HP_CHECKED
+hp_status hp__read_redundancy(hp_redundancy **out, const hp__node *root,
+                              hp_error *err);
+
 /* Key "metric" of an evaluation. */
 HP_CHECKED
 hp_status hp__read_metric(hp_metric *out, const hp__node *n, hp_error *err);

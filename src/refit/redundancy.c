@@ -12,14 +12,10 @@
 #define DAMPING   0.01
 #define THRESHOLD 0.1
 
-typedef struct owner {
-    hp_redundancy r; /* first: its address is the handle */
-    hp__arena arena;
-} owner;
-
 typedef struct work {
     const hp_model *m;
-    owner *own;
+    hp_redundancy *r;
+    hp__arena *arena;           /* of r */
     hp_redundant_block *blocks; /* [n_blocks] */
     double *w;                  /* [n, D] */
     hp__costs costs;
@@ -102,7 +98,7 @@ static hp_status get_block(hp_redundant_head **at, double **supplied,
                            hp_redundant_pair **pairs, work *k, size_t n,
                            hp_error *err)
 {
-    hp__arena *a = &k->own->arena;
+    hp__arena *a = k->arena;
     hp_status st = hp__arena_alloc(at, a, n, sizeof **at, err);
     if (!st)
         st = hp__arena_alloc(supplied, a, n * n, sizeof **supplied, err);
@@ -140,14 +136,14 @@ static hp_status tell(hp_redundant_block *out, work *w, hp_error *err)
     out->supplied = supplied;
     out->pairs = pairs;
     out->n_pairs = list_pairs(pairs, k, whole);
-    out->n_groups = find_groups(at, supplied, n, w->own->r.threshold);
+    out->n_groups = find_groups(at, supplied, n, w->r->threshold);
     return HP_OK;
 }
 
 static hp_status visit(void *payload, const hp_moments *s, hp_error *err)
 {
     work *w = payload;
-    hp_redundancy *r = &w->own->r;
+    hp_redundancy *r = w->r;
     hp_redundant_block *b = &w->blocks[r->n_blocks];
     if (r->n_blocks)
         b->heads = b[-1].heads + b[-1].n_heads;
@@ -174,8 +170,8 @@ static hp_status get_projection(work *w, hp_error *err)
 static hp_status describe(work *k, const hp_redundancy_options *o,
                           hp_error *err)
 {
-    hp_redundancy *r = &k->own->r;
-    hp__arena *a = &k->own->arena;
+    hp_redundancy *r = k->r;
+    hp__arena *a = k->arena;
     const hp_head *heads = NULL;
     size_t n = hp_model_n_blocks(k->m);
     r->damping = o->damping > 0 ? o->damping : DAMPING;
@@ -209,7 +205,7 @@ hp_status hp_redundancy_find(hp_redundancy **out, const hp_model *m,
     *out = NULL;
     if (!o->source.run.backend)
         return hp_fail(err, HP_INVALID, "redundancy needs a backend");
-    hp_status st = hp__new(&k.own, 1, sizeof *k.own, err);
+    hp_status st = hp__redundancy_new(&k.r, &k.arena, err);
     if (!st)
         st = describe(&k, o, err);
     if (!st)
@@ -221,16 +217,8 @@ hp_status hp_redundancy_find(hp_redundancy **out, const hp_model *m,
     hp__costs_close(&k.costs);
     free(k.w);
     if (st)
-        hp_redundancy_free(k.own ? &k.own->r : NULL);
+        hp_redundancy_free(k.r);
     else
-        *out = &k.own->r;
+        *out = k.r;
     return st;
-}
-
-void hp_redundancy_free(hp_redundancy *r)
-{
-    owner *own = (owner *)r;
-    if (own)
-        hp__arena_clear(&own->arena);
-    free(own);
 }

@@ -48,3 +48,22 @@ make_ids() {
     hp redundancy "$TINY" --tokens ids --compensate
     [ "$status" -eq 2 ]
 }
+
+@test "report draws a square a block" {
+    make_ids
+    hp redundancy "$TINY" --tokens ids --json
+    echo "$output" >r.json
+    hp report r.json -o page.html --svg figures
+    succeeds
+    says "$output" "1 figure of 1 document"
+    says "$(cat page.html)" "Which head stands in for which"
+    [ "$(grep -c 'class="sheet" width="4" height="4"' figures/*.svg)" = 2 ]
+    [ "$(grep -o '[0-9.]* % only by' figures/*.svg | wc -l)" = \
+        "$(jq '[.blocks[].supplied[][] | select(. >= 0.01)] | length' r.json)" ]
+    jq '.blocks[1].supplied[2] = [0, 1]' r.json >short.json
+    hp report short.json -o no.html
+    fails 3 "blocks[1]: supplied[2]: not an array of 4 numbers"
+    jq '.blocks[0].heads[1].cost = "x"' r.json >text.json
+    hp report text.json -o no.html
+    fails 3 "blocks[0]: heads[1]: key 'cost'"
+}

@@ -130,3 +130,15 @@ make_ids() {
     python3 -c 'import sys; a, b = (float(open(f).read()) for f in sys.argv[1:])
 assert abs(a - b) <= 1e-5 * a, (a, b)' zero.value remove.value
 }
+
+@test "restore takes a refit back" {
+    make_ids
+    for form in zero remove; do
+        hp apply "$TINY" --heads '0:1,3 1:0' --compensate --tokens ids \
+            --emit "$form" -o "$form" --undo "$form.undo" -q
+        succeeds
+        hp restore "$form" --undo "$form.undo" -o "back-$form"
+        succeeds
+        cmp "$TINY/model.safetensors" "back-$form/model.safetensors"
+    done
+}
