@@ -1,8 +1,8 @@
 /*
  * Attention of one head over one sequence, a band of query rows at a time:
  * scores against the keys that the band can see, softmax and entropy in one
- * pass, and the weighted values. Nothing of the
- * size tokens x tokens is ever kept.
+ * pass, and the weighted values. Nothing of the size tokens x tokens is ever
+ * kept.
  */
 #include "run/query_band.h"
 
