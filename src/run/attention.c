@@ -61,9 +61,9 @@ void hp__band_soften(const hp__run *r, const hp__head *h,
         float *row = s->scores + i * ld;
         size_t low = first_key(h, b->first + i) - b->low;
         size_t high = past_key(h, b->first + i) - b->low;
-        if (h->bias)
-            hp__relative_add(r->kernels, h->bias, h->reach, row + low,
-                             b->low + low, high - low, h->past + b->first + i);
+        if (h->relative.bias)
+            hp__relative_add(r->kernels, &h->relative, row + low, b->low + low,
+                             high - low, h->past + b->first + i);
         double z = r->kernels->softmax(&s->entropy[b->first + i], row + low,
                                        high - low, block->scale);
         inverse[i] = (float)(1.0 / z);
@@ -190,26 +190,26 @@ hp__head hp__head_of(const hp__run *r, const hp__heads *heads, size_t sequence,
     const hp_block *b = a->block;
     size_t dim = b->head_dim, shared = hp_block_kv_head(b, number);
     const unsigned char *mask = r->variants.at[heads->share.variant].mask;
-    const hp__relative *bias = &a->relative;
+    hp__relative relative = a->relative;
+    if (relative.bias)
+        relative.bias += number * (2 * relative.reach + 1);
     keys k = keys_of(r, heads, sequence);
-    return (hp__head){
-        .q = heads->qkv + row * a->width + number * dim,
-        .k = k.at + shared * dim,
-        .v = k.at + (b->n_kv_heads + shared) * dim,
-        .z = heads->z + row * heads->ld_z + number * dim,
-        .ld_z = heads->ld_z,
-        .ld = a->width,
-        .ld_keys = k.ld,
-        .tokens = hp__sequence_length(r, sequence),
-        .keys = k.n,
-        .dim = dim,
-        .bias = bias->bias ? bias->bias + number * (2 * bias->reach + 1) : NULL,
-        .reach = bias->reach,
-        .past = hp__past(r),
-        .window = b->window ? b->window : SIZE_MAX,
-        .causal = b->causal,
-        .masked = is_masked(r->model->masked, b, number) ||
-                  is_masked(mask, b, number)};
+    return (hp__head){.q = heads->qkv + row * a->width + number * dim,
+                      .k = k.at + shared * dim,
+                      .v = k.at + (b->n_kv_heads + shared) * dim,
+                      .z = heads->z + row * heads->ld_z + number * dim,
+                      .ld_z = heads->ld_z,
+                      .ld = a->width,
+                      .ld_keys = k.ld,
+                      .tokens = hp__sequence_length(r, sequence),
+                      .keys = k.n,
+                      .dim = dim,
+                      .relative = relative,
+                      .past = hp__past(r),
+                      .window = b->window ? b->window : SIZE_MAX,
+                      .causal = b->causal,
+                      .masked = is_masked(r->model->masked, b, number) ||
+                                is_masked(mask, b, number)};
 }
 
 hp_status hp__attend(const hp__run *r, const hp__heads *heads, size_t item,

@@ -12,10 +12,9 @@ typedef struct hp__head {
     const float *k, *v; /* [keys, dim], ld_keys apart */
     float *z;           /* [tokens, dim], ld_z apart: may be q */
     size_t ld, ld_keys, ld_z, tokens, keys, dim;
-    const float *bias; /* [2 reach + 1] by distance; NULL: none */
-    size_t reach;
-    size_t past;   /* keys before that of the first query */
-    size_t window; /* keys that a query sees at most */
+    hp__relative relative; /* of this head alone */
+    size_t past;           /* keys before that of the first query */
+    size_t window;         /* keys that a query sees at most */
     int causal, masked;
 } hp__head;
 

@@ -84,19 +84,29 @@ hp_status hp__relative_load(hp__relative *out, float **at, const hp__reader *r,
     return st;
 }
 
-void hp__relative_add(const hp__kernels *k, const float *bias, size_t reach,
+static void add_constant(float *scores, size_t n, float value)
+{
+    for (size_t i = 0; i < n; i++)
+        scores[i] += value;
+}
+
+/* How many of n things from `first` on come before `end`. */
+static size_t before(size_t first, size_t n, size_t end)
+{
+    size_t count = end > first ? end - first : 0;
+    return count < n ? count : n;
+}
+
+void hp__relative_add(const hp__kernels *k, const hp__relative *head,
                       float *scores, size_t first, size_t n, size_t query)
 {
-    size_t i = 0,
-           end = query + reach + 1 > first ? query + reach + 1 - first : 0;
-    end = end < n ? end : n;
-    for (; i < end && first + i + reach < query; i++)
-        scores[i] += bias[0];
-    if (i < end) {
-        hp__matrix near = {scores + i, 1, end - i, end - i};
-        k->add_bias(&near, bias + (first + i + reach - query));
-        i = end;
-    }
-    for (; i < n; i++)
-        scores[i] += bias[2 * reach];
+    const float *bias = head->bias;
+    size_t reach = head->reach;
+    size_t far = before(first, n, query > reach ? query - reach : 0);
+    size_t near = before(first, n, query + reach + 1) - far;
+    hp__matrix part = {scores + far, 1, near, near};
+    add_constant(scores, far, bias[0]);
+    if (near)
+        k->add_bias(&part, bias + (first + far + reach - query));
+    add_constant(scores + far + near, n - far - near, bias[2 * reach]);
 }

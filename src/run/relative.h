@@ -25,9 +25,9 @@ HP_CHECKED
 hp_status hp__relative_load(hp__relative *out, float **at, const hp__reader *r,
                             const hp_block *b, hp_error *err);
 
-/* Adds the bias of one head, [2 reach + 1], to scores of keys first .. first +
- * n by a query. */
-void hp__relative_add(const hp__kernels *k, const float *bias, size_t reach,
+/* Adds the bias of `head`, one alone, to scores of keys first .. first + n by a
+ * query. */
+void hp__relative_add(const hp__kernels *k, const hp__relative *head,
                       float *scores, size_t first, size_t n, size_t query);
 
 #endif

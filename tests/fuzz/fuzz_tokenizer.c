@@ -20,6 +20,12 @@ static void check_lines(const char *text, size_t len)
     MUST(st == HP_OK || (st == HP_FORMAT && err.message[0]));
     MUST(st || (rows.n && rows.ends.len == rows.n * sizeof(size_t)));
     hp__token_rows_clear(&rows);
+    hp__token_rows decoder = {{0}, {0}, 0};
+    st = hp__token_rows_parse(&rows, &decoder, text, len, &rules, &err);
+    MUST(st == HP_OK || (st == HP_FORMAT && err.message[0]));
+    MUST(st || (rows.n && rows.n == decoder.n));
+    hp__token_rows_clear(&rows);
+    hp__token_rows_clear(&decoder);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

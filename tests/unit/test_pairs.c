@@ -74,12 +74,12 @@ static void a_bias_is_added_by_distance(void **state)
     (void)state;
     enum { REACH = 3, KEYS = 40 };
     const float bias[2 * REACH + 1] = {1, 2, 3, 4, 5, 6, 7};
+    const hp__relative head = {bias, REACH};
     const hp__kernels *k = hp__kernels_at(0);
     for (size_t query = 0; query < KEYS; query++)
         for (size_t first = 0; first < KEYS; first++) {
             float scores[KEYS] = {0};
-            hp__relative_add(k, bias, REACH, scores, first, KEYS - first,
-                             query);
+            hp__relative_add(k, &head, scores, first, KEYS - first, query);
             for (size_t i = first; i < KEYS; i++) {
                 int far = (int)i - (int)query;
                 far = far < -REACH ? -REACH : far > REACH ? REACH : far;
