@@ -91,10 +91,10 @@ def llama3(s):
         "original_max_position_embeddings": 32})
 
 
-def t5(s, **kw):
-    return tf.T5Config(num_layers=s.layers, num_decoder_layers=s.layers2, num_heads=s.heads, d_kv=s.head_dim,
-                       d_model=s.hidden, d_ff=s.ffn, vocab_size=s.vocab, n_positions=s.positions,
-                       decoder_start_token_id=0, pad_token_id=0, eos_token_id=2, **kw)
+def t5(s, cls=tf.T5Config, **kw):
+    return cls(num_layers=s.layers, num_decoder_layers=s.layers2 or s.layers, num_heads=s.heads, d_kv=s.head_dim,
+               d_model=s.hidden, d_ff=s.ffn, vocab_size=s.vocab, n_positions=s.positions, decoder_start_token_id=0,
+               pad_token_id=0, eos_token_id=2, **kw)
 
 
 def bart(s):
@@ -241,6 +241,10 @@ MODELS = [
           P(t5, feed_forward_proj="gated-gelu", tie_word_embeddings=False, relative_attention_num_buckets=10,
             relative_attention_max_distance=20), "t5", "seq2seq",
           S(2, 4, 8, 24, 48, 80, 30, (1, 9, 15), layers2=2)),
+    Model("umt5", tf.UMT5ForConditionalGeneration, P(t5, cls=tf.UMT5Config), "t5", "seq2seq",
+          S(2, 4, 8, 24, 48, 80, 40, (2, 9, 15), layers2=2)),
+    Model("t5-encoder", tf.T5EncoderModel, t5, "t5", "hidden",
+          S(2, 4, 8, 24, 48, 80, 40, (2, 9, 15))),
 
     Model("opt", tf.OPTForCausalLM, opt, "opt", "causal", scope="weights",
           shape=S(2, 4, 8, 32, 64, 80, 24, (2, 7, 13))),
