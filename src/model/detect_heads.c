@@ -230,8 +230,19 @@ static hp_status shape_of_fused(hp__block_shape *out, const hp__found *f,
     return HP_OK;
 }
 
+/* As wide as any model is, and no narrower than one number. */
+static int is_width(uint64_t n)
+{
+    return n >= 1 && n <= (uint64_t)1 << 24;
+}
+
 hp_status hp__found_shape(hp__block_shape *out, const hp__found *f,
                           hp_error *err)
 {
-    return f->k ? shape_of_separate(out, f, err) : shape_of_fused(out, f, err);
+    hp_status st =
+        f->k ? shape_of_separate(out, f, err) : shape_of_fused(out, f, err);
+    if (!st && !(is_width(out->n_in) && is_width(out->n_out) &&
+                 is_width(out->queries) && is_width(out->keys)))
+        return fail_shape(f, err);
+    return st;
 }

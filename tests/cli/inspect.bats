@@ -251,3 +251,22 @@ PY
     succeeds
     [ "$(find out -name '*.safetensors' | wc -l)" = 20 ]
 }
+
+@test "matrices without elements are no attention" {
+    python3 - <<'PY'
+import json, struct
+def write(shape):
+    head = {f"blocks.0.attn.{n}.weight": {"dtype": "F32", "shape": shape, "data_offsets": [0, 0]}
+            for n in ("q_proj", "k_proj", "v_proj", "out_proj")}
+    text = json.dumps(head).encode()
+    return struct.pack("<Q", len(text)) + text
+open("none.safetensors", "wb").write(write([0, 0]))
+open("wide.safetensors", "wb").write(write([0, 1 << 40]))
+json.dump({"model_type": "mine", "num_heads": 2}, open("config.json", "w"))
+PY
+    for file in none wide; do
+        hp inspect $file.safetensors
+        [ "$status" -eq 4 ]
+        says "$stderr" "do not fit together"
+    done
+}
