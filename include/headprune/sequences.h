@@ -30,7 +30,8 @@ typedef struct hp_calibration_info {
     const char *sha256; /* 64 hex digits over the (inflated) bytes read */
     size_t sequences, length, tokens; /* length: of the longest; tokens: of both
                                          sides of pairs */
-    size_t unknown; /* tokens that stand for what the vocabulary lacks */
+    size_t held_out; /* sequences beside these, taken out to judge on */
+    size_t unknown;  /* tokens that stand for what the vocabulary lacks */
 } hp_calibration_info;
 
 #endif

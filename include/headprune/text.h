@@ -119,6 +119,15 @@ void hp_calibration_free(hp_calibration *c); /* NULL is fine */
 /* Borrowed until hp_calibration_free. */
 const hp_sequences *hp_calibration_sequences(const hp_calibration *c);
 const hp_calibration_info *hp_calibration_info_get(const hp_calibration *c);
+/*
+ * Two parts: every fourth sequence (of fewer than four, the last) is held out,
+ * to judge on what was made from the rest. Each is freed by itself; the info
+ * of `rest` tells how many were held out. HP_INVALID: there is one sequence
+ * only.
+ */
+HP_CHECKED
+hp_status hp_calibration_split(hp_calibration **rest, hp_calibration **held,
+                               const hp_calibration *c, hp_error *err);
 /* [sequences] leading tokens of each (of pairs, of the decoder's) that are
  * context only: those that the window before has already, and what the
  * tokenizer puts in front. At least 1. */

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DEFAULT_WINDOWS = 32, DEFAULT_LENGTH = 512 };
+enum { DEFAULT_WINDOWS = 32, DEFAULT_LENGTH = 512, HELD_EVERY = 4 };
 
 struct hp_calibration {
     hp__arena arena;
@@ -22,6 +22,7 @@ struct hp_calibration {
     hp_sequences sequences, decoder;
     hp_calibration_info info;
     size_t before, overlap; /* ids of a window that are not new text */
+    int32_t unknown;        /* the token; -1: none */
     const size_t *context;
 };
 
@@ -227,22 +228,32 @@ static hp_status fill_sequences(hp_sequences *out, hp_calibration *c,
     return HP_OK;
 }
 
-static hp_status finish(hp_calibration *c, int pairs, hp_error *err)
+static hp_status gather(hp_calibration *c, int pairs, hp_error *err)
 {
-    char *hex = NULL;
     hp_status st = fill_sequences(&c->sequences, c, &c->rows, err);
     if (!st && pairs)
         st = fill_sequences(&c->decoder, c, &c->decoder_rows, err);
+    if (st)
+        return st;
+    c->sequences.decoder = pairs ? &c->decoder : NULL;
+    c->info.sequences = c->rows.n;
+    if (c->unknown >= 0)
+        c->info.unknown = count_ids(&c->sequences, c->unknown);
+    return HP_OK;
+}
+
+static hp_status finish(hp_calibration *c, int pairs, hp_error *err)
+{
+    char *hex = NULL;
+    hp_status st = gather(c, pairs, err);
     if (!st)
         st = hp__arena_alloc(&hex, &c->arena, 65, 1, err);
     if (!st)
         st = fill_context(c, err);
     if (st)
         return st;
-    c->sequences.decoder = pairs ? &c->decoder : NULL;
     hp__sha256_hex(&c->sum, hex);
     c->info.sha256 = hex;
-    c->info.sequences = c->rows.n;
     return HP_OK;
 }
 
@@ -266,15 +277,87 @@ hp_status hp_calibration_open(hp_calibration **out, const hp_tokenizer *t,
         return st;
     hp__sha256_init(&c->sum);
     st = o->tokens ? read_tokens(c, o, err) : read_texts(c, t, o, err);
+    c->unknown = o->tokens ? -1 : t->subword.unk;
     if (!st)
         st = finish(c, o->pairs, err);
-    if (!st && !o->tokens && t->subword.unk >= 0)
-        c->info.unknown = count_ids(&c->sequences, t->subword.unk);
     if (st) {
         hp_calibration_free(c);
         return st;
     }
     *out = c;
+    return HP_OK;
+}
+
+/* ---- parts ---- */
+
+static int is_held(size_t i, size_t n)
+{
+    return n < HELD_EVERY ? i == n - 1 : i % HELD_EVERY == HELD_EVERY - 1;
+}
+
+static void take_rows(hp__token_rows *out, const hp_sequences *s, int held)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        if (is_held(i, s->n) != held)
+            continue;
+        hp__token_rows_add(out, s->ids + s->start[i],
+                           s->start[i + 1] - s->start[i]);
+        hp__token_rows_end(out);
+    }
+}
+
+/* What a window knows of the one before it in the text stays as it is. */
+static hp_status take_context(hp_calibration *part, const hp_calibration *c,
+                              int held, hp_error *err)
+{
+    size_t *context = NULL, n = 0;
+    hp_status st = hp__arena_alloc(&context, &part->arena, part->rows.n,
+                                   sizeof *context, err);
+    for (size_t i = 0; i < c->rows.n && !st; i++)
+        if (is_held(i, c->rows.n) == held)
+            context[n++] = c->context[i];
+    part->context = context;
+    return st;
+}
+
+static hp_status take_part(hp_calibration **out, const hp_calibration *c,
+                           int held, hp_error *err)
+{
+    hp_status st = hp__new(out, 1, sizeof **out, err);
+    if (st)
+        return st;
+    hp_calibration *part = *out;
+    part->unknown = c->unknown;
+    take_rows(&part->rows, &c->sequences, held);
+    if (c->sequences.decoder)
+        take_rows(&part->decoder_rows, c->sequences.decoder, held);
+    st =
+        hp__arena_strdup(&part->info.source, &part->arena, c->info.source, err);
+    if (!st)
+        st = hp__arena_strdup(&part->info.sha256, &part->arena, c->info.sha256,
+                              err);
+    if (!st)
+        st = gather(part, c->sequences.decoder != NULL, err);
+    return st ? st : take_context(part, c, held, err);
+}
+
+hp_status hp_calibration_split(hp_calibration **rest, hp_calibration **held,
+                               const hp_calibration *c, hp_error *err)
+{
+    *rest = *held = NULL;
+    if (c->rows.n < 2)
+        return hp_fail(err, HP_INVALID,
+                       "one sequence cannot be both calibrated and judged on");
+    hp_status st = take_part(rest, c, 0, err);
+    if (!st)
+        st = take_part(held, c, 1, err);
+    if (st) {
+        hp_calibration_free(*rest);
+        hp_calibration_free(*held);
+        *rest = *held = NULL;
+        return st;
+    }
+    (*rest)->info.held_out = (*held)->rows.n;
     return HP_OK;
 }
 

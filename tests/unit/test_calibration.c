@@ -540,6 +540,106 @@ static void lines_past_the_wanted_ones_are_checked(void **state)
     free(path);
 }
 
+/* ---- parts ---- */
+
+static void assert_first_ids(const hp_calibration *c, const char *want)
+{
+    char got[128] = "";
+    const hp_sequences *q = hp_calibration_sequences(c);
+    for (size_t i = 0; i < q->n; i++)
+        snprintf(got + strlen(got), sizeof got - strlen(got), "%s%d/%zu",
+                 i ? " " : "", (int)q->ids[q->start[i]],
+                 q->start[i + 1] - q->start[i]);
+    assert_string_equal(got, want);
+}
+
+static void every_fourth_sequence_is_held_out(void **state)
+{
+    static const struct {
+        const char *lines, *rest, *held;
+        size_t tokens, length; /* of the rest */
+    } rows[] = {
+        {"0\n1\n2 2\n3 3 3\n4\n5\n6\n7\n8\n", "0/1 1/1 2/2 4/1 5/1 6/1 8/1",
+         "3/3 7/1", 8, 2},
+        {"0\n1\n2\n3\n", "0/1 1/1 2/1", "3/1", 3, 1},
+        {"0\n1\n2\n", "0/1 1/1", "2/1", 2, 1},
+        {"0\n1 1\n", "0/1", "1/2", 1, 1},
+    };
+    setup *s = *state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char *path = put(s, "x.ids", rows[i].lines);
+        hp_calibration_options o = {.tokens = path, .vocab = 10};
+        hp_calibration *c = NULL, *rest = NULL, *held = NULL;
+        assert_int_equal(hp_calibration_open(&c, NULL, &o, &s->err), HP_OK);
+        assert_int_equal(hp_calibration_split(&rest, &held, c, &s->err), HP_OK);
+        const hp_calibration_info *all = hp_calibration_info_get(c);
+        const hp_calibration_info *is = hp_calibration_info_get(rest);
+        assert_string_equal(is->sha256, all->sha256);
+        assert_string_equal(is->source, path);
+        hp_calibration_free(c); /* the parts stand by themselves */
+        assert_first_ids(rest, rows[i].rest);
+        assert_first_ids(held, rows[i].held);
+        assert_int_equal(is->sequences, hp_calibration_sequences(rest)->n);
+        assert_int_equal(is->held_out, hp_calibration_sequences(held)->n);
+        assert_int_equal(is->tokens, rows[i].tokens);
+        assert_int_equal(is->length, rows[i].length);
+        assert_int_equal(hp_calibration_info_get(held)->held_out, 0);
+        hp_calibration_free(rest);
+        hp_calibration_free(held);
+        free(path);
+    }
+}
+
+static void parts_keep_pairs_and_contexts(void **state)
+{
+    setup *s = *state;
+    hp_calibration *c = NULL, *rest = NULL, *held = NULL;
+    char *path = put(s, "x.ids", "[[1], [2, 3]]\n[[4, 5], [6]]\n");
+    hp_calibration_options o = {.tokens = path, .vocab = 10, .pairs = 1};
+    assert_int_equal(hp_calibration_open(&c, NULL, &o, &s->err), HP_OK);
+    assert_int_equal(hp_calibration_split(&rest, &held, c, &s->err), HP_OK);
+    assert_first_ids(rest, "1/1");
+    assert_first_ids(held, "4/2");
+    assert_int_equal(hp_calibration_sequences(rest)->decoder->ids[1], 3);
+    assert_int_equal(hp_calibration_sequences(held)->decoder->ids[0], 6);
+    assert_int_equal(hp_calibration_info_get(rest)->tokens, 3);
+    hp_calibration_free(c);
+    hp_calibration_free(rest);
+    hp_calibration_free(held);
+    free(path);
+
+    path = put(s, "text.txt", "2\n2\n2\n2\n2\n2\n2\n2\n");
+    o = (hp_calibration_options){.data = (const char *const *)&path,
+                                 .n_data = 1,
+                                 .length = 4,
+                                 .stride = 2,
+                                 .vocab = 1000};
+    assert_int_equal(hp_calibration_open(&c, s->gpt2, &o, &s->err), HP_OK);
+    assert_int_equal(hp_calibration_split(&rest, &held, c, &s->err), HP_OK);
+    assert_int_equal(hp_calibration_context(rest)[0], 1);
+    assert_int_equal(hp_calibration_context(rest)[1], 2);
+    assert_int_equal(hp_calibration_context(held)[0], 2);
+    hp_calibration_free(c);
+    hp_calibration_free(rest);
+    hp_calibration_free(held);
+    free(path);
+}
+
+static void one_sequence_cannot_be_split(void **state)
+{
+    setup *s = *state;
+    hp_calibration *c = NULL, *rest = NULL, *held = NULL;
+    char *path = put(s, "x.ids", "1 2 3\n");
+    hp_calibration_options o = {.tokens = path, .vocab = 10};
+    assert_int_equal(hp_calibration_open(&c, NULL, &o, &s->err), HP_OK);
+    assert_int_equal(hp_calibration_split(&rest, &held, c, &s->err),
+                     HP_INVALID);
+    assert_null(rest);
+    assert_null(held);
+    hp_calibration_free(c);
+    free(path);
+}
+
 /* ---- bytes ---- */
 
 static void text_read_joins_files(void **state)
@@ -589,6 +689,9 @@ int main(void)
         cmocka_unit_test(lines_of_ids_are_used_as_they_are),
         cmocka_unit_test(bad_lines_of_ids_are_refused_by_number),
         cmocka_unit_test(lines_past_the_wanted_ones_are_checked),
+        cmocka_unit_test(every_fourth_sequence_is_held_out),
+        cmocka_unit_test(parts_keep_pairs_and_contexts),
+        cmocka_unit_test(one_sequence_cannot_be_split),
         cmocka_unit_test(text_read_joins_files),
     };
     return cmocka_run_group_tests_name("calibration", tests, start, stop);
