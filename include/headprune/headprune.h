@@ -25,6 +25,7 @@
 #include "headprune/rewrite.h"
 #include "headprune/run.h"
 #include "headprune/score.h"
+#include "headprune/search.h"
 #include "headprune/sequences.h"
 #include "headprune/stats.h"
 #include "headprune/sweep.h"
