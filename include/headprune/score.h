@@ -21,6 +21,10 @@ typedef struct hp_method {
     int needs_loss;      /* a model with an output over the vocabulary */
     int needs_backward;  /* a backward pass to the activations */
     int takes_stats;     /* made of statistics alone, wherever they come from */
+    /* Of hp_method_choose: 1 is taken where the model allows it, else 2, and so
+     * on; 0: never chosen. */
+    unsigned choice;
+    const char *why; /* one line on that; NULL: never chosen */
 } hp_method;
 
 /* Method i of the table; NULL past the end. */
@@ -33,6 +37,11 @@ const hp_method *hp_method_find(const char *name);
 HP_CHECKED
 hp_status hp_method_fits(const hp_method *method, const hp_model *m,
                          hp_error *err);
+
+/* The method to prune a model by when nobody names one: the first in the order
+ * of `choice` that it can be scored with. One looks at weights alone, so there
+ * always is one. */
+const hp_method *hp_method_choose(const hp_model *m);
 
 /* Scores with all that is needed to rank them and to say what they are of:
  * self-contained, so that they can come from a model or from a document. */

@@ -25,10 +25,12 @@ static void print_object(const hp_method *m)
     print_json_pair(stdout, "unit", m->unit);
     print_json_pair(stdout, "prunes", end_of(m));
     print_json_pair(stdout, "passes", m->passes);
-    printf("\"needs_data\": %s, \"needs_loss\": %s, \"needs_backward\": %s, "
-           "\"summary\": ",
+    printf("\"needs_data\": %s, \"needs_loss\": %s, \"needs_backward\": %s, ",
            word_of(m->needs_data), word_of(m->needs_loss),
            word_of(m->needs_backward));
+    if (m->choice)
+        printf("\"choice\": %u, ", m->choice);
+    fputs("\"summary\": ", stdout);
     print_json_text(stdout, m->summary);
     putchar('}');
 }

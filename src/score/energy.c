@@ -157,6 +157,9 @@ const hp__scorer hp__scorer_energy = {
                           "residual stream, as a share of its block's",
                .passes = "1",
                .needs_data = 1,
-               .takes_stats = 1},
+               .takes_stats = 1,
+               .choice = 2,
+               .why = "the model has no output over the vocabulary, so there "
+                      "is no loss to weigh heads by"},
     .unit = unit,
     .weigh = weigh};

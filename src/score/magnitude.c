@@ -196,5 +196,8 @@ const hp__scorer hp__scorer_magnitude = {
                .unit = "weight",
                .summary = "norms of the head's query, key, value and output "
                           "weights; needs no data",
-               .passes = "0"},
+               .passes = "0",
+               .choice = 3,
+               .why = "forward passes are not computed for this model, so "
+                      "weights are all there is to look at"},
     .weigh = weigh};

@@ -255,5 +255,8 @@ const hp__scorer hp__scorer_obs = {
                .passes = "3",
                .needs_data = 1,
                .needs_loss = 1,
-               .needs_backward = 1},
+               .needs_backward = 1,
+               .choice = 1,
+               .why = "the model has a loss, and this weighs what a head "
+                      "costs it once the others are refitted"},
     .weigh = weigh};

@@ -98,6 +98,25 @@ hp_status hp_method_fits(const hp_method *method, const hp_model *m,
     return hp_fail_hint(err, st, "methods that need none: %s", others);
 }
 
+static int can_score(const hp_method *method, const hp_model *m)
+{
+    if (method->needs_data && !hp_model_runs(m))
+        return 0;
+    return hp_method_fits(method, m, NULL) == HP_OK;
+}
+
+const hp_method *hp_method_choose(const hp_model *m)
+{
+    const hp_method *best = NULL;
+    for (size_t i = 0; table[i]; i++) {
+        const hp_method *one = &table[i]->method;
+        if (one->choice && (!best || one->choice < best->choice) &&
+            can_score(one, m))
+            best = one;
+    }
+    return best;
+}
+
 static hp_status sweep(double *values, const hp_model *m,
                        const hp__scorer *scorer, const hp_score_options *o,
                        hp_error *err)

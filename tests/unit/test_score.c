@@ -487,6 +487,40 @@ static void test_methods(void **state)
     assert_int_equal(hp_method_find("magnitude")->needs_data, 0);
 }
 
+static void test_choice(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {"gpt2", "obs"},
+        {"bert-mlm", "obs"},
+        {"t5", "obs"},
+        {"bert-minilm", "energy"},
+        {"t5-encoder", "energy"},
+        {"custom-arch", "magnitude"},
+        {"bloom", "magnitude"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        hp_model *m = open_golden(cases[i][0]);
+        assert_string_equal(hp_method_choose(m)->name, cases[i][1]);
+        assert_true(strlen(hp_method_choose(m)->why) > 10);
+        close_model(m);
+    }
+    /* One for each place, and the last of them needs nothing. */
+    unsigned last = 0, n = 0;
+    const hp_method *end = NULL;
+    for (size_t i = 0; hp_method_at(i); i++) {
+        const hp_method *m = hp_method_at(i);
+        n += m->choice > 0;
+        if (m->choice > last) {
+            last = m->choice;
+            end = m;
+        }
+    }
+    assert_int_equal(n, last);
+    assert_non_null(end);
+    assert_false(end->needs_data || end->needs_loss);
+}
+
 static void test_needs_sequences(void **state)
 {
     (void)state;
@@ -579,6 +613,7 @@ int main(void)
         TEST("ties fall in head order", test_ties),
         TEST("scores outlive their model", test_self_contained),
         TEST("the table of methods", test_methods),
+        TEST("what a model allows decides which method is chosen", test_choice),
         TEST("a method that needs data says so", test_needs_sequences),
     };
     return cmocka_run_group_tests(tests, open_backend, free_backend);
