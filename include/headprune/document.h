@@ -7,6 +7,7 @@
 #include "headprune/gate.h"
 #include "headprune/redundancy.h"
 #include "headprune/rewrite.h"
+#include "headprune/search.h"
 #include "headprune/sweep.h"
 
 /*
@@ -34,6 +35,7 @@ typedef struct hp_report {
     const hp_rewrite *rewrite;
     const hp_refit *refit;                        /* NULL: none was made */
     const hp_calibration_info *refit_calibration; /* what it was made from */
+    const hp_choice *choice; /* of auto; NULL: the method was named */
     const hp_emit *emit;
     const char *blas_core;      /* NULL: no product was computed */
     const char *const *command; /* the words of the command line */

@@ -21,7 +21,25 @@ static int is_like(const hp_calibration_info *is,
                    const hp_calibration_info *was)
 {
     return is->sequences == was->sequences && is->length == was->length &&
+           is->held_out == was->held_out &&
            (!was->tokens || is->tokens == was->tokens);
+}
+
+/* Where the baseline held windows out, its scores know nothing of them: they go
+ * from `*data` too. */
+static hp_status hold_out(hp_calibration **data, const hp_calibration_info *was,
+                          hp_error *err)
+{
+    hp_calibration *rest = NULL, *held = NULL;
+    if (!was->held_out)
+        return HP_OK;
+    hp_status st = hp_calibration_split(&rest, &held, *data, err);
+    if (st)
+        return st;
+    hp_calibration_free(held);
+    hp_calibration_free(*data);
+    *data = rest;
+    return HP_OK;
 }
 
 /* A document does not tell a text from a file of ids: one that can be read as
@@ -30,12 +48,13 @@ static int holds_ids(const checking *k, const hp_calibration_info *was)
 {
     hp_calibration_options o = work_data_options(&k->w);
     o.tokens = was->source;
-    o.sequences = was->sequences;
+    o.sequences = was->sequences + was->held_out;
     o.length = was->length;
     hp_calibration *ids = NULL;
     if (hp_calibration_open(&ids, NULL, &o, NULL))
         return 0;
-    int like = is_like(hp_calibration_info_get(ids), was);
+    int like = !hold_out(&ids, was, NULL) &&
+               is_like(hp_calibration_info_get(ids), was);
     hp_calibration_free(ids);
     return like;
 }
@@ -46,7 +65,7 @@ static void name_data(checking *k, cli *c, const hp_calibration_info *was)
     option_value *v = c->opt.value;
     if (!has(c, OPT_LENGTH))
         v[OPT_LENGTH].number = was->length;
-    v[OPT_SEQUENCES].number = was->sequences;
+    v[OPT_SEQUENCES].number = was->sequences + was->held_out;
     v[OPT_SEQUENCES].given = 1;
     if (k->baseline->eval && k->baseline->eval->stride < was->length)
         v[OPT_STRIDE].number = k->baseline->eval->stride;
@@ -93,6 +112,8 @@ hp_status check_read_data(checking *k, cli *c, hp_error *err)
     if (!st)
         st = k->baseline->eval ? work_read_windows(&k->w, c, err)
                                : work_calibrate(&k->w, c, err);
+    if (!st)
+        st = hold_out(&k->w.calibration, &was, err);
     if (st == HP_IO && c->opt.data == k->data)
         return hp_fail_hint(err, st,
                             "the baseline's data; --data or --tokens say "

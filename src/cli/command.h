@@ -55,6 +55,7 @@ hp_status cmd_merge(cli *c, hp_error *err);
 hp_status cmd_sweep(cli *c, hp_error *err);
 hp_status cmd_generate(cli *c, hp_error *err);
 hp_status cmd_restore(cli *c, hp_error *err);
+hp_status cmd_auto(cli *c, hp_error *err);
 
 /* help.c */
 void help_usage(FILE *out); /* a few lines */

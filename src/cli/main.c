@@ -22,6 +22,21 @@ static const command commands[] = {
      "zstd -dc m.safetensors.zst | headprune magnitude --ratio 0.2 "
      "--config config.json - -o - | zstd > p.safetensors.zst\n",
      cmd_prune},
+    {"auto", TAKES_AUTO, 1, "MODEL",
+     "prune with the method that fits, at a ratio or a loss",
+     "Does what METHOD does, and picks the method: what the model allows, best "
+     "first. Where it has a loss that is obs, where it has none energy, both "
+     "with the kept heads refitted (--compensate); of a model that forward "
+     "passes are not computed for it is magnitude. With --max-loss-increase "
+     "as many heads go as the loss on held-out text allows: every fourth "
+     "window of the calibration data is kept aside, the rest is scored once, "
+     "and bisection over the order of the heads finds how many. Where even "
+     "the fewest heads are too many nothing is written, and auto exits with "
+     "4.",
+     "headprune auto --ratio 0.3 gpt2\n"
+     "headprune auto --max-loss-increase 0.05 --data wiki.txt gpt2\n"
+     "headprune auto --max-loss-increase 2% --dry-run gpt2\n",
+     cmd_auto},
     {"inspect", TAKES_INSPECT, 1, "MODEL", "what is in a checkpoint",
      "Shows architecture, layers and heads, parameters, dtypes, files, tied "
      "tensors, and problems. Of a model that headprune does not run it "

@@ -14,9 +14,9 @@
     {                                                                          \
         name, 0, OPTION_NUMBER, argument, NULL, min, max, takes, help          \
     }
-#define LIMIT(name, help)                                                      \
+#define LIMIT(name, takes, help)                                               \
     {                                                                          \
-        name, 0, OPTION_LIMIT, "X", NULL, 0, 0, TAKES_CHECK, help              \
+        name, 0, OPTION_LIMIT, "X", NULL, 0, 0, takes, help                    \
     }
 #define CHOICE(name, argument, choices, takes, help)                           \
     {                                                                          \
@@ -83,10 +83,10 @@ const option_row option_rows[] = {
         TEXT("eval-tokens", 0, "FILE", TAKES_SWEEP, "token ids to evaluate on"),
     [OPT_EVAL_SEQUENCES] = NUMBER("eval-sequences", "N", 1, UINT32_MAX,
                                   TAKES_SWEEP, "evaluate on at most N windows"),
-    [OPT_SEQUENCES] =
-        NUMBER("sequences", "N", 1, UINT32_MAX,
-               TAKES_MOMENTS | TAKES_STATS | TAKES_TOKENS | TAKES_EVAL,
-               "use at most N windows (default 32, for eval all)"),
+    [OPT_SEQUENCES] = NUMBER(
+        "sequences", "N", 1, UINT32_MAX,
+        TAKES_MOMENTS | TAKES_STATS | TAKES_TOKENS | TAKES_EVAL | TAKES_AUTO,
+        "use at most N windows (default 32, for eval all)"),
     [OPT_LENGTH] =
         NUMBER("length", "T", 1, UINT32_MAX, TAKES_RUNS | TAKES_TOKENS,
                "tokens a window (default 512, or the model's "
@@ -96,7 +96,7 @@ const option_row option_rows[] = {
                "slide the window by S tokens; every token counts once, with "
                "what stands before it in the window as context"),
     [OPT_MASK_ID] = NUMBER("mask-id", "N", 0, INT32_MAX,
-                           TAKES_EVAL | TAKES_CHECK | TAKES_SWEPT,
+                           TAKES_EVAL | TAKES_CHECK | TAKES_SWEPT | TAKES_AUTO,
                            "id of the mask token, when neither tokenizer nor "
                            "config.json tell it"),
     [OPT_LINES] = FLAG("lines", 0, TAKES_TOKENS,
@@ -109,12 +109,14 @@ const option_row option_rows[] = {
     [OPT_BASELINE] = TEXT("baseline", 0, "FILE", TAKES_CHECK,
                           "the evaluation, scores or report to hold MODEL "
                           "against; - is standard input"),
-    [OPT_MAX_PERPLEXITY] = LIMIT("max-perplexity-increase",
+    [OPT_MAX_PERPLEXITY] = LIMIT("max-perplexity-increase", TAKES_CHECK,
                                  "perplexity rises by at most X, 2% or 0.5"),
     [OPT_MAX_LOSS] =
-        LIMIT("max-loss-increase", "loss rises by at most X, 2% or 0.05 nats"),
+        LIMIT("max-loss-increase", TAKES_CHECK | TAKES_AUTO,
+              "loss rises by at most X, 2% or 0.05 nats; of auto, on every "
+              "fourth window, held out of the calibration data"),
     [OPT_MAX_SCORE] =
-        LIMIT("max-score-change",
+        LIMIT("max-score-change", TAKES_CHECK,
               "no head's score changes by more than X, 5% or 0.1"),
     [OPT_EXPECT_HEADS] =
         TEXT("expect-heads", 0, "LIST", TAKES_CHECK,
@@ -201,7 +203,7 @@ const option_row option_rows[] = {
     [OPT_SVG] = TEXT("svg", 0, "DIR", TAKES_REPORT,
                      "write every figure to a file of its own in this folder"),
     [OPT_COMPENSATE] =
-        FLAG("compensate", 0, TAKES_WRITERS | TAKES_SWEEP,
+        FLAG("compensate", 0, TAKES_METHOD | TAKES_APPLY | TAKES_SWEEP,
              "refit the kept heads' part of the output projection to what the "
              "pruned heads did (least squares, from the calibration data)"),
     [OPT_SEQUENTIAL] =

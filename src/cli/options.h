@@ -31,20 +31,22 @@ enum {
     TAKES_STATS = 1 << 20,
     TAKES_MERGE = 1 << 21,
     TAKES_REDUNDANCY = 1 << 22,
-    TAKES_RESTORE = 1 << 23
+    TAKES_RESTORE = 1 << 23,
+    TAKES_AUTO = 1 << 24
 };
-#define TAKES_WRITERS (TAKES_METHOD | TAKES_APPLY)
+#define TAKES_WRITERS (TAKES_METHOD | TAKES_APPLY | TAKES_AUTO)
 #define TAKES_SCORERS (TAKES_METHOD | TAKES_SCORE)
-#define TAKES_POLICY  (TAKES_METHOD | TAKES_PLAN | TAKES_CHECK)
+#define TAKES_POLICY  (TAKES_METHOD | TAKES_PLAN | TAKES_CHECK | TAKES_AUTO)
 #define TAKES_SWEPT   (TAKES_SCORERS | TAKES_SWEEP)
 /* statistics, from a pass or a file */
 #define TAKES_MOMENTS (TAKES_SWEPT | TAKES_APPLY | TAKES_REDUNDANCY)
 /* forward passes */
 #define TAKES_RUNS                                                             \
-    (TAKES_MOMENTS | TAKES_ATTENTION | TAKES_EVAL | TAKES_CHECK | TAKES_STATS)
+    (TAKES_MOMENTS | TAKES_ATTENTION | TAKES_EVAL | TAKES_CHECK |              \
+     TAKES_STATS | TAKES_AUTO)
 #define TAKES_MODEL                                                            \
     (TAKES_RUNS | TAKES_GENERATE | TAKES_INSPECT | TAKES_APPLY | TAKES_TOKENS)
-#define TAKES_ALL 0xFFFFFF
+#define TAKES_ALL 0x1FFFFFF
 
 typedef enum option_type {
     OPTION_FLAG,

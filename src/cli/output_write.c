@@ -26,6 +26,11 @@ static char *default_path(const work *w, const cli *c)
     char *path = NULL;
     if (!*method)
         path = text_new("%s%s-pruned", here, name);
+    else if (options_has(&c->opt, OPT_MAX_LOSS))
+        path =
+            text_new("%s%s-%s-loss%.15g%s", here, name, method,
+                     v[OPT_MAX_LOSS].share * (v[OPT_MAX_LOSS].number ? 100 : 1),
+                     v[OPT_MAX_LOSS].number ? "pct" : "");
     else if (has_count)
         path = text_new("%s%s-%s-%zuheads", here, name, method,
                         c->method ? (size_t)v[OPT_COUNT].number
@@ -124,6 +129,7 @@ static hp_status make_report(output *o, const work *w, const cli *c,
         .rewrite = o->rewrite,
         .refit = w->refit,
         .refit_calibration = w->refit ? work_moments_info(w) : NULL,
+        .choice = w->choice.method ? &w->choice : NULL,
         .emit = o->options.emit,
         .blas_core = w->backend ? hp_backend_blas_core(w->backend) : NULL,
         .command = c->command_line,

@@ -61,25 +61,34 @@ hp_status work_parse_heads(unsigned char **out, const char *list,
     return st;
 }
 
-hp_status work_make_plan(work *w, cli *c, hp_error *err)
+hp_status work_read_policy(hp_policy *out, unsigned char **protect,
+                           const work *w, const cli *c, hp_error *err)
 {
     const option_value *v = c->opt.value;
     const hp_scores *s = w->scores;
-    unsigned char *protect = NULL;
     hp_status st = HP_OK;
+    *protect = NULL;
     if (v[OPT_PROTECT].given)
-        st = work_parse_heads(&protect, v[OPT_PROTECT].text, s->heads,
+        st = work_parse_heads(protect, v[OPT_PROTECT].text, s->heads,
                               s->n_heads, err);
-    hp_policy policy = {.has_count = options_has(&c->opt, OPT_COUNT),
-                        .ratio = v[OPT_RATIO].share,
-                        .count = (size_t)v[OPT_COUNT].number,
-                        .scope = (hp_scope)v[OPT_SCOPE].number,
-                        .keep = v[OPT_KEEP].given ? (size_t)v[OPT_KEEP].number
-                                                  : w->least,
-                        .protect = protect,
-                        .group = (hp_group)v[OPT_GROUP].number};
+    *out = (hp_policy){.has_count = options_has(&c->opt, OPT_COUNT),
+                       .ratio = v[OPT_RATIO].share,
+                       .count = (size_t)v[OPT_COUNT].number,
+                       .scope = (hp_scope)v[OPT_SCOPE].number,
+                       .keep = v[OPT_KEEP].given ? (size_t)v[OPT_KEEP].number
+                                                 : w->least,
+                       .protect = *protect,
+                       .group = (hp_group)v[OPT_GROUP].number};
+    return st;
+}
+
+hp_status work_make_plan(work *w, cli *c, hp_error *err)
+{
+    hp_policy policy;
+    unsigned char *protect;
+    hp_status st = work_read_policy(&policy, &protect, w, c, err);
     if (!st)
-        st = hp_plan_make(&w->plan, s, &policy, err);
+        st = hp_plan_make(&w->plan, w->scores, &policy, err);
     free(protect);
     return st;
 }

@@ -13,6 +13,9 @@ hp_status print_scores(const cli *c, const hp_scores *s, hp_error *err);
 HP_CHECKED
 hp_status print_plan(FILE *out, const cli *c, const hp_plan *p, hp_error *err);
 
+/* What auto chose, why, and the curve behind it; nothing when it did not. */
+void print_choice(FILE *out, const hp_choice *c);
+
 /* Two lines on a refit; nothing when no head goes. */
 void print_refit(FILE *out, const hp_refit *r);
 

@@ -47,12 +47,15 @@ static void tell_calibration(FILE *out, const work *w)
     if (!strncmp(source, "embedded:", 9))
         source = "built-in sample (twelve novels)";
     if (info->tokens == info->sequences * info->length)
-        fprintf(out, "calibration: %s, %zu x %zu tokens\n", source,
+        fprintf(out, "calibration: %s, %zu x %zu tokens", source,
                 info->sequences, info->length);
     else
         fprintf(out,
-                "calibration: %s, %zu tokens in %zu sequences of up to %zu\n",
+                "calibration: %s, %zu tokens in %zu sequences of up to %zu",
                 source, info->tokens, info->sequences, info->length);
+    if (info->held_out)
+        fprintf(out, "; %zu more held out", info->held_out);
+    fputc('\n', out);
 }
 
 static uint64_t changed_bytes(const output *o)
@@ -220,6 +223,7 @@ static hp_status tell_human(FILE *out, const output *o, const work *w,
         st = hp_forecast_make(&forecast, o->rewrite, w->plan, err);
     if (!st) {
         tell_model(out, w);
+        print_choice(out, &w->choice);
         tell_calibration(out, w);
         tell_heatmap(out, w, c, mask);
         print_blocks(out, hp_model_heads(w->model), hp_model_n_heads(w->model),

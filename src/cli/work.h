@@ -21,7 +21,8 @@ typedef struct work {
     hp_special special;
     int32_t special_ids[HP_MAX_SPECIAL]; /* room for them */
     hp_refit *refit;                     /* of the plan, with --compensate */
-    size_t least; /* heads that a block keeps without --keep */
+    size_t least;     /* heads that a block keeps without --keep */
+    hp_choice choice; /* of auto; method NULL: it was named */
 } work;
 
 /* HP_INVALID when `input` and the options read standard input twice. */
@@ -93,6 +94,11 @@ hp_status work_parse_heads(unsigned char **out, const char *list,
 HP_CHECKED
 hp_status work_find_special(hp_special *out, int32_t room[HP_MAX_SPECIAL],
                             work *w, cli *c, hp_error *err);
+/* The policy of the options for w->scores; `*protect` is freed by the caller,
+ * after a failure too. */
+HP_CHECKED
+hp_status work_read_policy(hp_policy *out, unsigned char **protect,
+                           const work *w, const cli *c, hp_error *err);
 /* The plan that the options make of w->scores. */
 HP_CHECKED
 hp_status work_make_plan(work *w, cli *c, hp_error *err);

@@ -75,6 +75,16 @@ void hp__document_seed(hp__emitter *e, uint64_t seed)
         hp__emit_string(e, "seed", text);
 }
 
+void hp__document_rounded(hp__emitter *e, const char *key, double value)
+{
+    char text[32];
+    if (isfinite(value)) {
+        (void)snprintf(text, sizeof text, "%.5e", value);
+        value = strtod(text, NULL);
+    }
+    hp__emit_double(e, key, value);
+}
+
 /* `seed` NULL: the method draws nothing. */
 static void put_method(hp__emitter *e, const char *name, const char *unit,
                        int highest, const uint64_t *seed)
@@ -100,6 +110,8 @@ void hp__document_calibration(hp__emitter *e, const hp_calibration_info *c)
     hp__emit_uint(e, "sequences", c->sequences);
     hp__emit_uint(e, "length", c->length);
     hp__emit_uint(e, "tokens", c->tokens);
+    if (c->held_out)
+        hp__emit_uint(e, "held_out", c->held_out);
     hp__emit_end(e);
 }
 

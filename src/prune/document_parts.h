@@ -31,6 +31,8 @@ hp_status hp__document_finish(char **out, hp__emitter *e, hp_status st,
 
 /* "seed": a number, text when over 2^53. */
 void hp__document_seed(hp__emitter *e, uint64_t seed);
+/* To six digits, as scores are: processors differ in the last bits. */
+void hp__document_rounded(hp__emitter *e, const char *key, double value);
 /* "calibration"; NULL: null. */
 void hp__document_calibration(hp__emitter *e, const hp_calibration_info *c);
 

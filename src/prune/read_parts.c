@@ -148,7 +148,7 @@ hp_status hp__read_calibration(int *has, hp_calibration_info *out, hp__arena *a,
                                const hp__node *root, hp_error *err)
 {
     const hp__node *c = hp__node_find(root, "calibration");
-    uint32_t n[3] = {0};
+    uint32_t n[4] = {0};
     if (!c)
         return hp_fail(err, HP_FORMAT, "key 'calibration' is missing");
     if (hp__node_kind(c) == HP__NULL)
@@ -162,10 +162,13 @@ hp_status hp__read_calibration(int *has, hp_calibration_info *out, hp__arena *a,
         st = hp__node_get_u32(&n[1], c, "length", err);
     if (!st)
         st = hp__node_get_u32(&n[2], c, "tokens", err);
+    if (!st && hp__node_find(c, "held_out"))
+        st = hp__node_get_u32(&n[3], c, "held_out", err);
     *has = 1;
     out->sequences = n[0];
     out->length = n[1];
     out->tokens = n[2];
+    out->held_out = n[3];
     return st;
 }
 

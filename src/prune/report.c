@@ -2,6 +2,7 @@
 #include "base/arena.h"
 #include "prune/document_parts.h"
 #include "prune/plan_mask.h"
+#include "prune/report_choice.h"
 #include "prune/report_refit.h"
 
 #include <math.h>
@@ -130,6 +131,8 @@ static void put_outcome(hp__emitter *e, const hp_report *r,
     hp__document_calibration(e, r->scores && r->scores->has_calibration
                                     ? &r->scores->calibration
                                     : NULL);
+    if (r->choice)
+        hp__report_choice(e, r->choice);
     put_scores(e, r, mask);
     hp__emit_string(e, "emit", r->emit->name);
     put_changed(e, r->rewrite);

@@ -1,21 +1,6 @@
 /* The compensation of a report. */
 #include "prune/report_refit.h"
 
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-/* To six digits, as scores are: processors differ in the last bits. */
-static void put(hp__emitter *e, const char *key, double value)
-{
-    char text[32];
-    if (isfinite(value)) {
-        (void)snprintf(text, sizeof text, "%.5e", value);
-        value = strtod(text, NULL);
-    }
-    hp__emit_double(e, key, value);
-}
-
 void hp__report_refit(hp__emitter *e, const hp_report *report)
 {
     const hp_refit *r = report->refit;
@@ -33,10 +18,10 @@ void hp__report_refit(hp__emitter *e, const hp_report *report)
         hp__emit_string(e, "tensor", r->replacements[i].tensor->name);
         hp__emit_uint(e, "pruned", b->n_pruned);
         hp__emit_bool(e, "refitted", b->refitted);
-        put(e, "before", b->before);
-        put(e, "after", b->after);
-        put(e, "lambda", b->lambda);
-        put(e, "condition", b->condition);
+        hp__document_rounded(e, "before", b->before);
+        hp__document_rounded(e, "after", b->after);
+        hp__document_rounded(e, "lambda", b->lambda);
+        hp__document_rounded(e, "condition", b->condition);
         hp__emit_end(e);
     }
     hp__emit_end(e);

@@ -2,7 +2,7 @@
 # corpus of malformed checkpoints is another.
 find_program(HEADPRUNE_BATS bats REQUIRED)
 find_program(HEADPRUNE_PYTHON python3 PATHS /usr/bin NO_DEFAULT_PATH REQUIRED)
-foreach(name usage streams inspect tokens generate prune pipeline documents report forecast attention eval sweep
+foreach(name usage streams inspect tokens generate prune auto pipeline documents report forecast attention eval sweep
     pairs sweep_samples check diff forms loss_scores refit stats
     redundancy)
   add_test(NAME cli.${name}
