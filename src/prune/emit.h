@@ -21,6 +21,7 @@ typedef struct hp__edition {
     size_t config_len;
     const hp__added *added; /* [n_added] */
     size_t n_added;
+    const char *left_out;        /* a file that does not go along, or NULL */
     const char *const *loads_in; /* what reads the output; ends with NULL */
     const char *size, *speed;    /* what becomes of them, one line each */
     /* Class that loads it, NULL: that of the input; and what from_pretrained

@@ -26,9 +26,11 @@ static int ends_with(const char *text, const char *end)
     return n >= m && strcmp(text + n - m, end) == 0;
 }
 
-/* 1: the form puts a file of that name there. */
+/* 1: the form puts a file of that name there, or wants none. */
 static int is_added(const hp_rewrite *r, const char *name)
 {
+    if (r->edition.left_out && strcmp(r->edition.left_out, name) == 0)
+        return 1;
     for (size_t i = 0; i < r->edition.n_added; i++)
         if (strcmp(r->edition.added[i].name, name) == 0)
             return 1;

@@ -214,6 +214,8 @@ static hp_status patch(hp__edition *out, hp__arena *a, const hp__order *o,
     out->config = config.bytes;
     out->config_len = config.len;
     out->loads_in = !code ? loads_plain : plain ? loads_both : loads_code;
+    if (!code)
+        out->left_out = HP__MODELING_NAME;
     if (!st && code)
         st = hp__modeling_add(out, a, err);
     return st;

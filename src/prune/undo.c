@@ -68,11 +68,12 @@ static int is_stored(const hp__undo *u, const char *name)
 /* Files that the output has anew, or not any more. */
 static hp_status store_files(hp__undo *u, hp_rewrite *r, hp_error *err)
 {
-    static const char *const gone[] = {"headprune.json", HP__MASK_NAME};
+    const char *const gone[] = {"headprune.json", HP__MASK_NAME,
+                                r->edition.left_out};
     const char *folder = hp_checkpoint_folder(r->checkpoint);
     const char *index = hp_checkpoint_index_name(r->checkpoint);
     const hp__edition *e = &r->edition;
-    hp_status st = hp__arena_alloc(&u->files, &r->arena, e->n_added + 4,
+    hp_status st = hp__arena_alloc(&u->files, &r->arena, e->n_added + 5,
                                    sizeof *u->files, err);
     if (st || r->place.kind != HP__PLACE_FOLDER)
         return st;
@@ -80,8 +81,8 @@ static hp_status store_files(hp__undo *u, hp_rewrite *r, hp_error *err)
         st = store_config(u, r, err);
     if (!st && e->cut && index)
         st = store(u, r, index, err);
-    for (size_t i = 0; i < 2 && folder && !st; i++)
-        if (hp__file_exists(folder, gone[i]))
+    for (size_t i = 0; i < 3 && folder && !st; i++)
+        if (gone[i] && hp__file_exists(folder, gone[i]))
             st = store(u, r, gone[i], err);
     for (size_t i = 0; i < e->n_added && folder && !st; i++)
         if (hp__file_exists(folder, e->added[i].name) &&

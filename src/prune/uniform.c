@@ -6,6 +6,7 @@
 #include "base/buffer.h"
 #include "model/graph.h"
 #include "prune/config_patch.h"
+#include "prune/modeling.h"
 #include "prune/remove.h"
 
 #include <stdio.h>
@@ -148,6 +149,7 @@ hp_status hp__uniform_edit(hp__edition *out, hp__arena *a, const hp__order *o,
         values[n++] = (hp__config_value){r->kv_heads_key, kv};
     if (r->head_dim_key)
         values[n++] = (hp__config_value){r->head_dim_key, dim};
+    out->left_out = HP__MODELING_NAME;
     values[n++] = (hp__config_value){"pruned_heads", NULL};
     values[n++] = (hp__config_value){"headprune_heads_kept", NULL};
     values[n++] = (hp__config_value){"auto_map", NULL};

@@ -161,6 +161,30 @@ static void a_second_pruning_can_be_undone(void **state)
     free(more);
 }
 
+/* Without code of ours the modeling file of an earlier pruning does not go
+ * along; undone, it is there again. */
+static void what_is_left_out_comes_back(void **state)
+{
+    const place *p = *state;
+    hp_error err = {0};
+    char *more = fixture_path(p->root, "more");
+    job j;
+    prune("tests/golden/gpt2", "0:1", p->out, NULL, "remove");
+    hp_rewrite_options o = job_options(more, 0);
+    o.emit = hp_emit_find("remove");
+    o.undo = p->undo;
+    o.no_remote_code = 1;
+    job_open(&j, p->out, NULL, "1:1");
+    assert_int_equal(job_run(&j, &o, &err), HP_OK);
+    job_close(&j);
+    char *file = fixture_path(more, "modeling_headprune.py");
+    assert_int_not_equal(access(file, F_OK), 0);
+    must_restore(more, p->undo, p->again);
+    same_folder(p->out, p->again);
+    free(file);
+    free(more);
+}
+
 static void files_of_other_names_keep_them(void **state)
 {
     const place *p = *state;
@@ -334,6 +358,7 @@ int main(void)
         TEST(bands_may_cross_buffers),
         TEST(gates_can_be_undone),
         TEST(a_second_pruning_can_be_undone),
+        TEST(what_is_left_out_comes_back),
         TEST(files_of_other_names_keep_them),
         TEST(a_single_file_can_be_undone),
         TEST(what_does_not_belong_together_is_refused),
