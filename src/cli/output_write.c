@@ -58,6 +58,17 @@ static hp_status find_emit(const hp_emit **out, const cli *c, hp_error *err)
     return hp_fail_hint(err, st, "forms: %s", names);
 }
 
+/* Options that only one form has a use for. */
+static hp_status check_form(const hp_emit *emit, const cli *c, hp_error *err)
+{
+    static const option_id ids[] = {OPT_UNIFORM, OPT_NO_REMOTE_CODE, OPT_ROUND};
+    for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
+        if (options_has(&c->opt, ids[i]) && strcmp(emit->name, "remove") != 0)
+            return hp_fail(err, HP_INVALID, "--%s needs --emit remove",
+                           option_rows[ids[i]].name);
+    return HP_OK;
+}
+
 /* FILE of --report FOLDER/FILE when FOLDER is the output folder. */
 static const char *inside_output(const output *o, const char *report)
 {
@@ -85,6 +96,8 @@ hp_status output_prepare(output *o, const work *w, const cli *c, hp_error *err)
 {
     const option_value *v = c->opt.value;
     hp_status st = find_emit(&o->options.emit, c, err);
+    if (!st)
+        st = check_form(o->options.emit, c, err);
     if (st)
         return st;
     if (options_has(&c->opt, OPT_COMPENSATE) && o->options.emit->keeps_weights)

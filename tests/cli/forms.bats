@@ -10,6 +10,14 @@ GQA=$ROOT/tests/golden/llama-gqa # 2 layers x 8 heads in 2 groups
     [ ! -e out ]
 }
 
+@test "options of one form are refused with others" {
+    for option in --uniform --no-remote-code --round=up; do
+        hp apply --heads 0:1 "$option" "$TINY" -o out
+        fails 2 "needs --emit remove"
+    done
+    [ ! -e out ]
+}
+
 @test "a form that does not exist for a model names one that does" {
     hp apply --heads 0:1 --emit gate "$TINY" -o out
     fails 4 "the model has no gate"
