@@ -1,6 +1,6 @@
 """Loads every output form in transformers and holds it against the original.
 
-usage: forms.py PROGRAM WORK_DIR
+usage: forms.py PROGRAM WORK_DIR [MODEL...]
 
 Every model is pruned by the program in every form that it has. What comes out
 must load without a key missing, unexpected or mismatched, and must compute
@@ -337,10 +337,12 @@ def main():
     transformers.utils.logging.disable_progress_bar()
     torch.set_num_threads(1)
     os.makedirs(ROOM, exist_ok=True)
-    for folder, auto in MODELS:
+    models = [m for m in MODELS if os.path.basename(m[0]) in sys.argv[3:] or not sys.argv[3:]]
+    assert models, sys.argv[3:]
+    for folder, auto in models:
         check(folder, auto)
         print(f"{os.path.basename(folder)}: as the masked original", flush=True)
-    print(f"transformers {transformers.__version__}: {len(MODELS)} models, {seen['loads']} loads "
+    print(f"transformers {transformers.__version__}: {len(models)} models, {seen['loads']} loads "
           f"within {seen['largest']:.1e}, {seen['tokens']} tokens generated, "
           f"{seen['refusals']} refusals")
 
