@@ -36,7 +36,8 @@ MODELS = (
     ("tests/golden/bert-mlm", MASKED), ("tests/golden/bert-gamma", MASKED),
     ("tests/golden/bert-minilm", "AutoModel"),
     ("tests/golden/bert-classifier", "AutoModelForSequenceClassification"),
-    ("tests/golden/roberta", MASKED), ("tests/golden/distilbert", MASKED),
+    ("tests/golden/roberta", MASKED), ("tests/golden/electra-mlm", MASKED),
+    ("tests/golden/distilbert", MASKED),
     ("tests/golden/llama-gqa", CAUSAL), ("tests/golden/llama-mqa", CAUSAL),
     ("tests/golden/llama-bias", CAUSAL), ("tests/golden/llama3-rope", CAUSAL),
     ("tests/golden/mistral", CAUSAL), ("tests/golden/qwen2", CAUSAL),
@@ -45,7 +46,7 @@ MODELS = (
     ("tests/golden/t5-v11", "AutoModelForSeq2SeqLM"),
 )
 # They can't say in config.json alone that layers differ.
-BY_PRUNED_HEADS = ("gpt2", "bert", "roberta", "distilbert")
+BY_PRUNED_HEADS = ("gpt2", "bert", "roberta", "xlm-roberta", "electra", "distilbert")
 UNIFORM = ("llama", "mistral", "qwen2", "qwen3", "t5")
 # Masks that old files of GPT-2 store; transformers pass over them where they
 # have a buffer of that name, which a layer without heads has not.
@@ -105,8 +106,9 @@ class Original:
         self.folder, self.auto, self.kept = folder, auto, kept
         self.config = json.load(open(os.path.join(folder, "config.json")))
         self.layout = Layout(self.config)
-        # sdpa of transformers 4 forgets to divide by the layer; T5 has none there
-        only_eager = self.config.get("scale_attn_by_inverse_layer_idx") or self.layout.type == "t5"
+        # sdpa of transformers 4 forgets to divide by the layer; some have none there
+        only_eager = (self.config.get("scale_attn_by_inverse_layer_idx") or
+                      self.layout.type in ("t5", "electra"))
         self.attentions = ("eager",) if only_eager and not V5 else ("eager", "sdpa")
         self.model, self.info = load(folder, auto)
         expected = json.load(open(os.path.join(folder, "expected.json")))
@@ -332,12 +334,27 @@ def check(folder, auto):
                   code=4)
 
 
+def make_models():
+    """What tests/golden does not have."""
+    torch.manual_seed(1)
+    config = transformers.XLMRobertaConfig(
+        num_hidden_layers=2, num_attention_heads=4, hidden_size=32, intermediate_size=64,
+        vocab_size=80, max_position_embeddings=24, initializer_range=0.3, type_vocab_size=1,
+        pad_token_id=1)
+    folder = os.path.join(ROOM, "xlm-roberta")
+    transformers.XLMRobertaForMaskedLM(config).save_pretrained(folder)
+    with open(os.path.join(folder, "expected.json"), "w") as f:
+        json.dump({"sequences": [list(range(5, 20))]}, f)
+    return ((folder, MASKED),)
+
+
 def main():
     transformers.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
     torch.set_num_threads(1)
     os.makedirs(ROOM, exist_ok=True)
-    models = [m for m in MODELS if os.path.basename(m[0]) in sys.argv[3:] or not sys.argv[3:]]
+    models = MODELS + make_models()
+    models = [m for m in models if os.path.basename(m[0]) in sys.argv[3:] or not sys.argv[3:]]
     assert models, sys.argv[3:]
     for folder, auto in models:
         check(folder, auto)

@@ -14,7 +14,7 @@ LLAMA = {"names": r"layers\.(\d+)\.self_attn\.(.+)\.(weight|bias)$",
 LAYOUTS = {
     "gpt2": {"names": r"h\.(\d+)\.attn\.(.+)\.(weight|bias)$", "fused": "c_attn",
              "out": "c_proj"},
-    "bert": BERT, "roberta": BERT,
+    "bert": BERT, "roberta": BERT, "xlm-roberta": BERT, "electra": BERT,
     "distilbert": {"names": r"layer\.(\d+)\.attention\.(.+)\.(weight|bias)$",
                    "rows": ("q_lin", "k_lin", "v_lin"), "out": "out_lin"},
     "llama": LLAMA, "mistral": LLAMA, "qwen2": LLAMA, "qwen3": LLAMA,
