@@ -22,7 +22,8 @@ hp_status hp__accumulator_open(hp__accumulator *a, const hp__blas *blas,
                                unsigned threads, size_t n, hp_error *err)
 {
     *a = (hp__accumulator){.blas = blas, .threads = threads, .n = n};
-    hp_status st = hp__new(&a->turned, n * HP__STRIP_ROWS, sizeof(float), err);
+    hp_status st =
+        hp__new(&a->turned, n * HP__STRIP_STRIDE, sizeof(float), err);
     if (!st)
         st = hp__new(&a->centre, n, sizeof(float), err);
     if (!st)
@@ -70,7 +71,7 @@ static void turn_columns(hp__accumulator *a, const strip *s, size_t first,
     for (size_t r = 0; r < s->rows; r++)
         for (size_t j = first; j < end; j++) {
             float off = s->z[r * s->n + j] - a->centre[j];
-            a->turned[j * s->rows + r] = off;
+            a->turned[j * HP__STRIP_STRIDE + r] = off;
             sums[j - first] += (double)off;
         }
     for (size_t j = first; j < end; j++)
@@ -95,10 +96,10 @@ static void multiply_tile(const hp__accumulator *a, float *out, const strip *s,
     hp__product p = {.m = tile_size(s->n, i),
                      .n = tile_size(s->n, j),
                      .k = s->rows,
-                     .a = a->turned + i * TILE * s->rows,
-                     .lda = s->rows,
-                     .b = a->turned + j * TILE * s->rows,
-                     .ldb = s->rows,
+                     .a = a->turned + i * TILE * HP__STRIP_STRIDE,
+                     .lda = HP__STRIP_STRIDE,
+                     .b = a->turned + j * TILE * HP__STRIP_STRIDE,
+                     .ldb = HP__STRIP_STRIDE,
                      .b_rows_are_outputs = 1,
                      .ldc = TILE};
     p.c = out;

@@ -11,6 +11,9 @@
  * sum depends on threads.
  */
 #define HP__STRIP_ROWS ((size_t)1024)
+/* Floats from one turned column to the next: a power of two would put all of
+ * them into the same lines of the cache. */
+#define HP__STRIP_STRIDE (HP__STRIP_ROWS + 16)
 
 /* What grows. */
 typedef struct hp__sums {
@@ -23,7 +26,7 @@ typedef struct hp__accumulator {
     const hp__blas *blas;
     unsigned threads;
     size_t n;        /* the widest block that can be added */
-    float *turned;   /* [n, HP__STRIP_ROWS] centred */
+    float *turned;   /* [n, HP__STRIP_STRIDE] centred */
     float *centre;   /* [n] */
     double *rest;    /* [n] sum of what was centred */
     double *squares; /* [HP__STRIP_ROWS] */
