@@ -30,7 +30,9 @@ static void print_object(const hp_method *m)
            word_of(m->needs_backward));
     if (m->choice)
         printf("\"choice\": %u, ", m->choice);
-    fputs("\"summary\": ", stdout);
+    printf("\"measured\": {\"zeroed\": %.1f, \"refitted\": %.1f}, "
+           "\"summary\": ",
+           m->zeroed, m->refitted);
     print_json_text(stdout, m->summary);
     putchar('}');
 }
@@ -60,14 +62,20 @@ static void print_ndjson(void)
 
 static void print_rows(output_form form)
 {
-    static const char *const names[] = {"method", "unit",   "prunes",
-                                        "needs",  "passes", "summary"};
-    print_table_head(stdout, form, names, 6);
+    enum { COLUMNS = 8 };
+    static const char *const names[COLUMNS] = {"method",   "unit",   "prunes",
+                                               "needs",    "passes", "zeroed",
+                                               "refitted", "summary"};
+    print_table_head(stdout, form, names, COLUMNS);
     const hp_method *m;
     for (size_t i = 0; (m = hp_method_at(i)) != NULL; i++) {
-        const char *const cells[] = {m->name,     m->unit,   end_of(m),
-                                     needs_of(m), m->passes, m->summary};
-        for (size_t j = 0; j < 6; j++)
+        char zeroed[32], refitted[32];
+        snprintf(zeroed, sizeof zeroed, "%.1f", m->zeroed);
+        snprintf(refitted, sizeof refitted, "%.1f", m->refitted);
+        const char *const cells[COLUMNS] = {m->name,     m->unit,   end_of(m),
+                                            needs_of(m), m->passes, zeroed,
+                                            refitted,    m->summary};
+        for (size_t j = 0; j < COLUMNS; j++)
             print_cell(stdout, form, j, cells[j]);
         print_row_end(stdout, form);
     }
@@ -75,13 +83,17 @@ static void print_rows(output_form form)
 
 static void print_human(void)
 {
-    printf("%-12s%-10s%-10s%-18s%-8s%s\n", "method", "unit", "prunes", "needs",
-           "passes", "score");
+    printf("%-12s%-10s%-8s%-18s%-8s%-8s%-10s%s\n", "method", "unit", "prunes",
+           "needs", "passes", "zeroed", "refitted", "score");
     const hp_method *m;
     for (size_t i = 0; (m = hp_method_at(i)) != NULL; i++)
-        printf("%-12s%-10s%-10s%-18s%-8s%s\n", m->name,
+        printf("%-12s%-10s%-8s%-18s%-8s%-8.1f%-10.1f%s\n", m->name,
                m->unit[0] ? m->unit : "-", end_of(m), needs_of(m), m->passes,
-               m->summary);
+               m->zeroed, m->refitted, m->summary);
+    fputs("\nzeroed, refitted: perplexity of a sample model with 30 % of its "
+          "heads "
+          "pruned, without\nand with --compensate (docs/results.md)\n",
+          stdout);
 }
 
 hp_status cmd_methods(cli *c, hp_error *err)

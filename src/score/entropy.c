@@ -22,6 +22,8 @@ const hp__scorer hp__scorer_entropy = {
                           "look everywhere go first",
                .prunes_highest = 1,
                .passes = "1",
+               .zeroed = 117.2,
+               .refitted = 106.4,
                .needs_data = 1},
     .wants = HP_SEE_ENTROPY,
     .see = see,

@@ -197,6 +197,8 @@ const hp__scorer hp__scorer_magnitude = {
                .summary = "norms of the head's query, key, value and output "
                           "weights; needs no data",
                .passes = "0",
+               .zeroed = 114.8,
+               .refitted = 105.6,
                .choice = 3,
                .why = "forward passes are not computed for this model, so "
                       "weights are all there is to look at"},

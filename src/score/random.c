@@ -37,6 +37,8 @@ const hp__scorer hp__scorer_random = {
     .method = {.name = "random",
                .unit = "",
                .summary = "an order drawn from --seed, to compare with",
-               .passes = "0"},
+               .passes = "0",
+               .zeroed = 113.7,
+               .refitted = 107.0},
     .uses_seed = 1,
     .weigh = weigh};

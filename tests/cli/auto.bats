@@ -222,3 +222,17 @@ valid() {
     [ "$(jq -r '[.methods[] | select(.choice)] | sort_by(.choice) |
         map(.name) | join(" ")' <<<"$output")" = "obs energy magnitude" ]
 }
+
+# The figures of the program are those of the page.
+@test "methods has the measured results of docs/results.md" {
+    hp methods --json
+    succeeds
+    jq -r '.methods[] | "\(.name) \(.measured.zeroed) \(.measured.refitted)"' \
+        <<<"$output" | sed 's/\.0\b//g' | sort >is
+    sed -n '/^## gpt2-novels: all methods/,/^## bert-novels/p' \
+        "$ROOT/docs/results.md" |
+        sed -nE 's/^\| ([a-z-]+)[^|]*\| ([0-9.]+) [^|]*\|[^|]*\| ([0-9.]+) .*/\1 \2 \3/p' |
+        sed 's/\.0\b//g' | sort >page
+    [ "$(wc -l <is)" -ge 11 ]
+    diff is page
+}
