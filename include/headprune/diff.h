@@ -23,7 +23,7 @@ typedef enum hp_diff_verdict {
     HP_DIFF_RESIZED, /* of a tensor: heads are in one of them only, all else
                            is identical */
     HP_DIFF_SHAPE,   /* another shape, which heads do not account for */
-    HP_DIFF_MISSING, /* not in B */
+    HP_DIFF_MISSING, /* not in B; of a head: nor is any tensor to compare */
     HP_DIFF_ADDED,   /* only in B */
     HP_DIFF_VERDICTS
 } hp_diff_verdict;

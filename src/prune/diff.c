@@ -336,7 +336,11 @@ static void conclude_heads(diffing *w)
             continue;
         const head_seen *s = &w->seen[i];
         h->values = hp__seen_difference(&s->all);
-        if (s->output.nonzero_a && s->output.compared && !s->output.nonzero_b)
+        /* The other model has a head of that id, but none of its tensors. */
+        if (!s->all.compared)
+            h->verdict = HP_DIFF_MISSING;
+        else if (s->output.nonzero_a && s->output.compared &&
+                 !s->output.nonzero_b)
             h->verdict = HP_DIFF_ZEROED;
         else if (s->all.differing)
             h->verdict = HP_DIFF_CHANGED;

@@ -250,6 +250,17 @@ static void tensors_of_one_side_and_of_other_shapes(void **state)
     fixture_remove(t.scratch);
 }
 
+static void heads_without_a_tensor_in_common_are_missing(void **state)
+{
+    (void)state;
+    two t;
+    make(&t, &FIXTURE_GPT2, &FIXTURE_BERT);
+    compare(&t);
+    assert_false(t.diff->same);
+    expect_heads(&t, HP_DIFF_MISSING, "0:* 1:*");
+    unmake(&t);
+}
+
 static int stop(void *payload, uint64_t done, uint64_t total)
 {
     size_t *calls = payload;
@@ -324,6 +335,7 @@ int main(void)
         cmocka_unit_test(a_nan_equals_a_nan_and_nothing_else),
         cmocka_unit_test(only_what_a_head_owns_counts_for_it),
         cmocka_unit_test(tensors_of_one_side_and_of_other_shapes),
+        cmocka_unit_test(heads_without_a_tensor_in_common_are_missing),
         cmocka_unit_test(a_comparison_can_be_stopped),
         cmocka_unit_test(halves_are_read_exactly),
     };
