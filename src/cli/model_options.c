@@ -16,6 +16,18 @@ static hp_status suggest_type(const char *as, hp_status st, hp_error *err)
                    : st;
 }
 
+void work_tell_mask(const cli *c, const hp_model *m)
+{
+    const unsigned char *masked = hp_model_masked(m);
+    size_t silent = 0, n = hp_model_n_heads(m);
+    for (size_t i = 0; masked && i < n; i++)
+        silent += masked[i];
+    if (masked)
+        console_say(&c->con, SAY_NOTE,
+                    "%s: headprune.masks.safetensors silences %zu of %zu heads",
+                    hp_model_info_get(m)->path, silent, n);
+}
+
 hp_status work_bind_model(work *w, const cli *c, hp_error *err)
 {
     static const hp_qkv_order orders[] = {HP_QKV_SPLIT, HP_QKV_HEADS};

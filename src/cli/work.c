@@ -59,8 +59,10 @@ hp_status work_open_model(work *w, cli *c, const char *path, hp_error *err)
     hp_status st = work_open_checkpoint(w, c, path, err);
     if (!st)
         st = work_bind_model(w, c, err);
-    if (!st)
+    if (!st) {
+        work_tell_mask(c, w->model);
         console_phase(&c->con, "model bound");
+    }
     return st;
 }
 

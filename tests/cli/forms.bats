@@ -42,6 +42,11 @@ GQA=$ROOT/tests/golden/llama-gqa # 2 layers x 8 heads in 2 groups
     says "$output" "3 of 8 heads are silent: 0:1 1:0,3"
     [ "$("$HEADPRUNE" inspect --json masked | jq -r .model.masked)" = "0:1 1:0,3" ]
     [ "$("$HEADPRUNE" inspect --json "$TINY" | jq -r .model.masked)" = null ]
+    echo '[1,2,3]' >ids
+    hp eval masked --tokens ids
+    says "$stderr" "masked: headprune.masks.safetensors silences 3 of 8 heads"
+    hp -q eval masked --tokens ids
+    [ -z "$stderr" ]
     hp apply --heads 0:1 --emit mask "$TINY" -o one.safetensors
     fails 2 "the form 'mask' is a folder"
 }
