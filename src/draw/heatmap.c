@@ -11,7 +11,7 @@ typedef struct grid {
     double left, cell, gap;
     size_t rows, columns;
     double low, high; /* of the scores */
-    int has_values;
+    int has_values, logarithmic;
 } grid;
 
 static double cell_size(size_t columns)
@@ -35,11 +35,14 @@ static grid grid_of(const hp__view *v)
     g.cell = cell_size(g.columns);
     g.gap = g.cell > 20 ? 2 : 1;
     g.has_values = hp__view_range(&g.low, &g.high, v);
+    g.logarithmic = hp__view_skewed(v);
     return g;
 }
 
 static double share_of(const grid *g, double value)
 {
+    if (g->logarithmic)
+        return log(value / g->low) / log(g->high / g->low);
     return g->high > g->low ? (value - g->low) / (g->high - g->low) : 0.5;
 }
 
@@ -243,7 +246,9 @@ void hp__draw_heatmap(hp__figure *f, const hp__view *v)
         hp__buffer_text(&f->caption, "Hatched and crossed cells are pruned. ");
     if (!g.has_values)
         hp__buffer_text(&f->caption, "The document holds no scores.");
-    else if (!v->scores)
+    else if (g.logarithmic)
+        hp__buffer_text(&f->caption, "Colours are logarithmic. ");
+    if (g.has_values && !v->scores)
         hp__buffer_text(&f->caption,
                         "A plan knows the scores of pruned heads only: give "
                         "its scores document too to see the others.");

@@ -178,6 +178,19 @@ int hp__view_range(double *low, double *high, const hp__view *v)
     return any;
 }
 
+int hp__view_skewed(const hp__view *v)
+{
+    double low = 0, high = 0;
+    size_t known = 0, small = 0;
+    if (!hp__view_range(&low, &high, v) || low <= 0 || high < 100 * low)
+        return 0;
+    for (size_t i = 0; i < v->n; i++) {
+        known += isfinite(v->values[i]) != 0;
+        small += v->values[i] < low + (high - low) / 10;
+    }
+    return 4 * small >= 3 * known;
+}
+
 size_t hp__view_pruned(const hp__view *v)
 {
     size_t n = 0;

@@ -44,6 +44,9 @@ size_t hp__view_column(const hp__view *v, size_t first, size_t i);
 
 /* Smallest and largest known value; 0: there is none. */
 int hp__view_range(double *low, double *high, const hp__view *v);
+/* 1: only logarithms tell most values apart: they are above 0, over two decades
+ * or more, and three in four lie in the lowest tenth of the range. */
+int hp__view_skewed(const hp__view *v);
 size_t hp__view_pruned(const hp__view *v);
 /* 1 when all that is pruned lies on one side of `*at`, all else on the other.
  */

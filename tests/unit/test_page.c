@@ -111,6 +111,28 @@ static void test_a_page_needs_a_document(void **state)
     assert_null(p);
 }
 
+/* Few large scores would leave all others one colour and one bar. */
+static void test_skewed_scores_are_drawn_by_their_logarithms(void **state)
+{
+    static const double all[][4] = {
+        {5, 1e-4, 1e-3, 1e-2}, /* drawn so */
+        {5, 0, 1e-3, 1e-2},    /* 0 has no logarithm */
+        {5, 0.1, 0.2, 0.3},    /* less than two decades */
+        {5, 4, 1e-3, 1e-2},    /* half of them are large */
+    };
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        hp_scores s = make_scores("obs", all[i], rank);
+        hp_document d = make_document(&s, NULL);
+        hp_page *p = make_page(&d, NULL);
+        check_says(p, "Colours are logarithmic.", i == 0);
+        check_says(p, "The axis is logarithmic.", i == 0);
+        /* Linear bins have the three small ones in one. */
+        check_says(p, ": 3 kept, 0 pruned</title>", i == 1 || i == 2);
+        hp_page_free(p);
+    }
+}
+
 static void test_scores_alone_have_a_map_and_a_histogram(void **state)
 {
     hp_scores s = make_scores("entropy", values, rank);
@@ -434,6 +456,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_page_needs_a_document),
         cmocka_unit_test(test_scores_alone_have_a_map_and_a_histogram),
+        cmocka_unit_test(test_skewed_scores_are_drawn_by_their_logarithms),
         cmocka_unit_test(test_a_plan_and_its_scores_are_one),
         cmocka_unit_test(test_a_plan_of_another_model_stays_apart),
         cmocka_unit_test(test_a_list_of_heads_has_no_scores),
