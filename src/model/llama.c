@@ -290,7 +290,7 @@ static const hp__auto_class classes_qwen3[] = CLASSES(Qwen3);
         .heads_key = "num_attention_heads",                                    \
         .kv_heads_key = "num_key_value_heads",                                 \
         .head_dim_key = "head_dim",                                            \
-        .width_of_heads = divides}
+        .width_of_heads = (divides)}
 REMOVAL(llama, 1);
 REMOVAL(mistral, 0);
 REMOVAL(qwen2, 0);

@@ -45,7 +45,7 @@ size_t hp_model_slices(const hp_model *m, size_t head,
     out[n++] = (hp_slice){.tensor = b->o.weight,
                           .role = HP_ROLE_O,
                           .axis = 1 - b->o.out_axis,
-                          .start = own * b->head_dim,
+                          .start = (uint64_t)own * b->head_dim,
                           .count = b->head_dim};
     return n;
 }

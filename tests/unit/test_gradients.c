@@ -375,7 +375,7 @@ static void progress_reaches_the_end_or_cancels(void **state)
     o.progress = (hp_progress){step, &s};
     run(&b, &o);
     assert_int_equal(s.done, s.total);
-    assert_int_equal(s.total, 2 * 2 * b.start[N_LONG]);
+    assert_int_equal(s.total, 4 * b.start[N_LONG]);
     s.stop = 1;
     const hp_observer observer = {.wants = HP_SEE_GRADIENT,
                                   .gradients = refuse};

@@ -111,8 +111,9 @@ static void pairs_of_a_text_follow_each_other(void **state)
 static char *put_words(const setup *s, size_t n)
 {
     char text[256] = "";
-    for (size_t i = 0; i < n; i++)
-        strcat(text, i ? " the" : "the");
+    for (size_t i = 0, len = 0; i < n && len < sizeof text; i++)
+        len += (size_t)snprintf(text + len, sizeof text - len, "%s",
+                                i ? " the" : "the");
     fixture_put_text(s->folder, "x.txt", text);
     return fixture_path(s->folder, "x.txt");
 }

@@ -189,12 +189,17 @@ static shown *run(bench *b, unsigned wants, const hp_run_options *like,
     return s;
 }
 
+static int same_bytes(const void *a, const void *b, size_t n)
+{
+    return memcmp(a, b, n) == 0;
+}
+
 static int same_bits(const shown *a, const shown *b)
 {
-    return !memcmp(a->entropy, b->entropy, sizeof a->entropy) &&
-           !memcmp(a->centre, b->centre, sizeof a->centre) &&
-           !memcmp(a->hidden, b->hidden, sizeof a->hidden) &&
-           !memcmp(a->logits, b->logits, sizeof a->logits);
+    return same_bytes(a->entropy, b->entropy, sizeof a->entropy) &&
+           same_bytes(a->centre, b->centre, sizeof a->centre) &&
+           same_bytes(a->hidden, b->hidden, sizeof a->hidden) &&
+           same_bytes(a->logits, b->logits, sizeof a->logits);
 }
 
 static void threads_and_budget_change_no_bit(void **state)
