@@ -64,7 +64,7 @@ static void the_last_step_within_the_limit_is_found(void **state)
             assert_int_equal(search(&seen, &c, n, (hp_limit){0.01, 0}), within);
             assert_int_equal(seen.n, steps_seen(&c));
             /* the whole model, and one for each halving */
-            assert_true(seen.n <= 1 + ceil(log2((double)n + 1)));
+            assert_true((double)seen.n <= 1 + ceil(log2((double)n + 1)));
         }
 }
 
