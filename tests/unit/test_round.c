@@ -97,6 +97,27 @@ static void rounded_plans_can_be_written(void **state)
             }
 }
 
+/* Where a runtime asks that as many heads divide the width, a nearer plan that
+ * does not do so gives way. */
+static void numbers_that_divide_the_width_are_preferred(void **state)
+{
+    (void)state;
+    hp_rewrite_options o = options("out");
+    o.uniform = 1;
+    for (uint64_t seed = 0; seed < 6; seed++) {
+        hp_error err = {0};
+        job j;
+        size_t kept = 0;
+        job_open(&j, "tests/golden/llama-gqa", NULL, "");
+        plan_random(&j, 0.25, seed); /* 6 of 8 a block, of width 40 */
+        assert_int_equal(round_job(&j, &o, HP_ROUND_NEAREST, &err), HP_OK);
+        for (size_t i = 0; i < 8; i++)
+            kept += !j.plan->pruned[i];
+        assert_true(kept == 8 || kept == 4);
+        job_close(&j);
+    }
+}
+
 /* The heads that go are those of lowest score in their block. */
 static void ranks_decide_inside_a_block(void **state)
 {
@@ -225,6 +246,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rounded_plans_can_be_written),
+        cmocka_unit_test(numbers_that_divide_the_width_are_preferred),
         cmocka_unit_test(ranks_decide_inside_a_block),
         cmocka_unit_test(what_is_fine_stays),
         cmocka_unit_test(the_last_head_of_a_block_is_kept),
