@@ -67,34 +67,33 @@ hp_status hp__normal_space_cjk(const hp__normalizer *n, hp__buffer *out,
     return HP_OK;
 }
 
-hp_status hp__normal_drop_marks(const hp__normalizer *n, hp__buffer *out,
-                                const char *s, size_t len, hp_error *err)
+/* All characters but those that `goes` picks. */
+static hp_status drop(hp__buffer *out, const char *s, size_t len,
+                      int (*goes)(uint32_t c), hp_error *err)
 {
-    (void)n;
     char *to = room_for(out, len);
     if (!to)
         return fail_memory(err);
     for (size_t at = 0, next = 0; at < len; at = next)
-        if (!hp__unicode_is_mark(hp__utf8_next(s, &next)))
+        if (!goes(hp__utf8_next(s, &next)))
             while (at < next)
                 *to++ = s[at++];
     set_end(out, to);
     return HP_OK;
 }
 
+hp_status hp__normal_drop_marks(const hp__normalizer *n, hp__buffer *out,
+                                const char *s, size_t len, hp_error *err)
+{
+    (void)n;
+    return drop(out, s, len, hp__unicode_is_mark, err);
+}
+
 hp_status hp__normal_drop_combining(const hp__normalizer *n, hp__buffer *out,
                                     const char *s, size_t len, hp_error *err)
 {
     (void)n;
-    char *to = room_for(out, len);
-    if (!to)
-        return fail_memory(err);
-    for (size_t at = 0, next = 0; at < len; at = next)
-        if (!hp__unicode_is_combining(hp__utf8_next(s, &next)))
-            while (at < next)
-                *to++ = s[at++];
-    set_end(out, to);
-    return HP_OK;
+    return drop(out, s, len, hp__unicode_is_combining, err);
 }
 
 hp_status hp__normal_lower(const hp__normalizer *n, hp__buffer *out,
