@@ -289,3 +289,23 @@ hp_status hp__node_find_string(const char **out, const hp__node *object,
     const hp__node *n = find_value(object, key);
     return n ? hp__node_get_string(out, object, key, err) : HP_OK;
 }
+
+hp_status hp__node_get_object(const hp__node **out, const hp__node *object,
+                              const char *key, hp_error *err)
+{
+    const hp__node *n = hp__node_find(object, key);
+    if (!n)
+        return fail_absent(key, err);
+    *out = n;
+    return cJSON_IsObject(n) ? HP_OK : fail_kind(n, key, "an object", err);
+}
+
+hp_status hp__node_get_array(const hp__node **out, const hp__node *object,
+                             const char *key, hp_error *err)
+{
+    const hp__node *n = hp__node_find(object, key);
+    if (!n)
+        return fail_absent(key, err);
+    *out = n;
+    return cJSON_IsArray(n) ? HP_OK : fail_kind(n, key, "an array", err);
+}

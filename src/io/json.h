@@ -74,5 +74,11 @@ hp_status hp__node_get_string(const char **out, const hp__node *object,
 HP_CHECKED
 hp_status hp__node_find_string(const char **out, const hp__node *object,
                                const char *key, hp_error *err);
+HP_CHECKED
+hp_status hp__node_get_object(const hp__node **out, const hp__node *object,
+                              const char *key, hp_error *err);
+HP_CHECKED
+hp_status hp__node_get_array(const hp__node **out, const hp__node *object,
+                             const char *key, hp_error *err);
 
 #endif

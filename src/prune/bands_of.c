@@ -1,5 +1,5 @@
 #include "prune/bands_of.h"
-#include "prune/plan_mask.h"
+#include "plan/plan_mask.h"
 
 #include <stdlib.h>
 #include <string.h>

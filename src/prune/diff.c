@@ -3,9 +3,9 @@
  * asked of both models; then both files are walked side by side, row by row.
  */
 #include "headprune/diff.h"
+#include "plan/plan_mask.h"
 #include "prune/bands_of.h"
 #include "prune/compare.h"
-#include "prune/plan_mask.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 #include "headprune/forecast.h"
-#include "prune/plan_mask.h"
+#include "plan/plan_mask.h"
 #include "prune/rewriting.h"
 
 #include <stdio.h>

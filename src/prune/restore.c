@@ -3,7 +3,6 @@
  * undo file, in the order of the original header. Every file is hashed before
  * it is used and after it was written.
  */
-#include "prune/read_parts.h"
 #include "prune/restoring.h"
 
 #include <stdio.h>
@@ -250,9 +249,9 @@ static hp_status open_manifest(hp__json **out, hp__restoring *w, hp_error *err)
     if (!st)
         st = hp__node_find_bool(&w->removed, root, "removed", err);
     if (!st)
-        st = hp__read_array(&w->files, root, "files", err);
+        st = hp__node_get_array(&w->files, root, "files", err);
     if (!st)
-        st = hp__read_array(&w->changes, root, "changes", err);
+        st = hp__node_get_array(&w->changes, root, "changes", err);
     return st ? hp__undo_fail(w, st, err) : st;
 }
 

@@ -1,5 +1,5 @@
 /* The life of a rewrite: check, begin, add, commit, free. */
-#include "prune/plan_mask.h"
+#include "plan/plan_mask.h"
 #include "prune/rewriting.h"
 
 #include <errno.h>

@@ -5,7 +5,7 @@
  */
 #include "base/arena.h"
 #include "model/graph.h"
-#include "prune/plan_mask.h"
+#include "plan/plan_mask.h"
 #include "prune/remove.h"
 
 #include <math.h>

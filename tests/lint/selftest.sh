@@ -25,6 +25,8 @@ fresh
 sh "$here/tests/lint/layers.sh" "$copy"
 breaks layers.sh src/io/json.c '#include "prune/zero.h"'
 breaks layers.sh src/cli/main.c '#include "base/arena.h"'
+breaks layers.sh src/cli/print/print_eval.c '#include "cli/work.h"'
+breaks layers.sh src/prune/zero.c '#include "document/read_parts.h"'
 breaks layers.sh src/io/zio.c '#include <cjson/cJSON.h>'
 breaks layers.sh src/base/error.c 'void f(void) { printf("x"); }'
 breaks layers.sh src/io/zio.c 'void f(void) { exit(1); }'

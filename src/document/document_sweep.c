@@ -1,5 +1,5 @@
 /* The document sweep/1: a point and a row of the summary on one line each. */
-#include "prune/document_parts.h"
+#include "document/document_parts.h"
 
 #include <stdlib.h>
 

@@ -1,5 +1,5 @@
 /* The document eval/1. */
-#include "prune/document_parts.h"
+#include "document/document_parts.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-#ifndef HEADPRUNE_PRUNE_DOCUMENT_PARTS_H
-#define HEADPRUNE_PRUNE_DOCUMENT_PARTS_H
+#ifndef HEADPRUNE_DOCUMENT_DOCUMENT_PARTS_H
+#define HEADPRUNE_DOCUMENT_DOCUMENT_PARTS_H
 
 #include "headprune/document.h"
 #include "io/emit_json.h"

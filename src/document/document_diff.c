@@ -1,5 +1,5 @@
 /* The document diff/1. */
-#include "prune/document_parts.h"
+#include "document/document_parts.h"
 
 #define DIFF_SCHEMA "headprune.diff/1"
 

@@ -1,5 +1,5 @@
 /* The document check/1. */
-#include "prune/document_parts.h"
+#include "document/document_parts.h"
 
 #define CHECK_SCHEMA "headprune.check/1"
 

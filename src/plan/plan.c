@@ -1,8 +1,8 @@
 /* Which heads go: in rank order, past those that the policy holds back. */
 #include "headprune/plan.h"
 #include "model/info.h"
-#include "prune/plan_mask.h"
-#include "prune/plan_units.h"
+#include "plan/plan_mask.h"
+#include "plan/plan_units.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* The documents scores/1 and plan/1, and what all documents begin with. */
-#include "prune/document_parts.h"
+#include "document/document_parts.h"
 
 #include "headprune/version.h"
 

@@ -1,5 +1,5 @@
-#ifndef HEADPRUNE_PRUNE_PLAN_MASK_H
-#define HEADPRUNE_PRUNE_PLAN_MASK_H
+#ifndef HEADPRUNE_PLAN_PLAN_MASK_H
+#define HEADPRUNE_PLAN_PLAN_MASK_H
 
 #include "headprune/plan.h"
 

@@ -1,6 +1,6 @@
 /* The document attention/1. Numbers have 6 significant digits; who needs all
  * of them reads the safetensors file. */
-#include "prune/document_parts.h"
+#include "document/document_parts.h"
 
 #include <math.h>
 #include <stdio.h>

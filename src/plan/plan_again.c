@@ -1,6 +1,6 @@
 /* A plan with other heads, for another reason. */
 #include "base/arena.h"
-#include "prune/plan_mask.h"
+#include "plan/plan_mask.h"
 
 #include <math.h>
 #include <stdlib.h>

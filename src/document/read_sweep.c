@@ -1,8 +1,8 @@
 /* Reads sweep/1. */
+#include "document/document_parts.h"
+#include "document/read_parts.h"
 #include "headprune/document.h"
 #include "model/info.h"
-#include "prune/document_parts.h"
-#include "prune/read_parts.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -61,11 +61,11 @@ static hp_status get_eval(hp_sweep_point *p, const hp__node *n, hp_error *err)
                               {"same_top1", &p->same_top1}};
     const figure differences[] = {{"loss", &p->delta},
                                   {"stderr", &p->delta_error}};
-    hp_status st = hp__read_object(&eval, n, "eval", err);
+    hp_status st = hp__node_get_object(&eval, n, "eval", err);
     if (!st)
         st = get_figures(figures, 5, eval, err);
     if (!st)
-        st = hp__read_object(&delta, eval, "delta", err);
+        st = hp__node_get_object(&delta, eval, "delta", err);
     return st ? st : get_figures(differences, 2, delta, err);
 }
 
@@ -84,7 +84,7 @@ static hp_status read_samples(hp_samples *out, const draft *d,
     hp_sample *at = NULL;
     if (!hp__node_find(object, "samples"))
         return HP_OK;
-    hp_status st = hp__read_array(&list, object, "samples", err);
+    hp_status st = hp__node_get_array(&list, object, "samples", err);
     if (!st)
         st = hp__arena_alloc(&at, d->a, hp__node_count(list), sizeof *at, err);
     if (st)
@@ -151,7 +151,7 @@ static hp_status read_row(hp_sweep_row *r, const draft *d, const hp__node *n,
     if (!st)
         st = get_figures(figures, 4, n, err);
     if (!st)
-        st = hp__read_object(&random, n, "random", err);
+        st = hp__node_get_object(&random, n, "random", err);
     if (!st)
         st = get_size(&r->n_seeds, random, "seeds", err);
     if (!st)
@@ -165,7 +165,7 @@ static hp_status read_agreement(hp_sweep_agreement *g, const draft *d,
                                 const hp__node *n, hp_error *err)
 {
     const hp__node *pair;
-    hp_status st = hp__read_array(&pair, n, "methods", err);
+    hp_status st = hp__node_get_array(&pair, n, "methods", err);
     if (st)
         return st;
     const hp__node *first = hp__node_first(pair);
@@ -184,7 +184,7 @@ static hp_status read_agreement(hp_sweep_agreement *g, const draft *d,
 static hp_status read_points(draft *d, const hp__node *root, hp_error *err)
 {
     const hp__node *list;
-    hp_status st = hp__read_array(&list, root, "points", err);
+    hp_status st = hp__node_get_array(&list, root, "points", err);
     if (!st)
         st = hp__arena_alloc(&d->points, d->a, hp__node_count(list),
                              sizeof *d->points, err);
@@ -202,7 +202,7 @@ static hp_status read_points(draft *d, const hp__node *root, hp_error *err)
 static hp_status read_rows(draft *d, const hp__node *root, hp_error *err)
 {
     const hp__node *list;
-    hp_status st = hp__read_array(&list, root, "summary", err);
+    hp_status st = hp__node_get_array(&list, root, "summary", err);
     if (!st)
         st = hp__arena_alloc(&d->rows, d->a, hp__node_count(list),
                              sizeof *d->rows, err);
@@ -220,7 +220,7 @@ static hp_status read_rows(draft *d, const hp__node *root, hp_error *err)
 static hp_status read_agreements(draft *d, const hp__node *root, hp_error *err)
 {
     const hp__node *list;
-    hp_status st = hp__read_array(&list, root, "agreement", err);
+    hp_status st = hp__node_get_array(&list, root, "agreement", err);
     if (!st)
         st = hp__arena_alloc(&d->agreements, d->a, hp__node_count(list),
                              sizeof *d->agreements, err);
@@ -240,7 +240,7 @@ static hp_status read_policy(hp_sweep *s, const hp__node *root, hp_error *err)
 {
     const hp__node *policy;
     const char *scope = NULL;
-    hp_status st = hp__read_object(&policy, root, "policy", err);
+    hp_status st = hp__node_get_object(&policy, root, "policy", err);
     if (!st)
         st = hp__node_get_string(&scope, policy, "scope", err);
     if (!st)
@@ -282,7 +282,7 @@ static hp_status read_baseline(draft *d, const hp__node *root, hp_error *err)
     b->loss_error = b->top1 = (double)NAN;
     b->base_value = b->base_loss = b->delta = b->delta_error = (double)NAN;
     b->kl = b->same_top1 = (double)NAN;
-    hp_status st = hp__read_object(&n, root, "baseline", err);
+    hp_status st = hp__node_get_object(&n, root, "baseline", err);
     if (!st)
         st = hp__read_metric(&b->metric, n, err);
     if (!st)
@@ -296,7 +296,7 @@ static hp_status read_baseline(draft *d, const hp__node *root, hp_error *err)
     if (!st)
         st = get_size(&b->stride, n, "stride", err);
     if (!st)
-        st = hp__read_object(&data, n, "data", err);
+        st = hp__node_get_object(&data, n, "data", err);
     if (!st)
         st = hp__read_text(&b->source, d->a, data, "source", err);
     if (!st)

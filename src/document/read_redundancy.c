@@ -1,9 +1,9 @@
 /* Reads redundancy/1: of the blocks their heads and what supplies them; pairs
  * and groups follow from these and are not read. */
 #include "base/arena.h"
+#include "document/document_parts.h"
+#include "document/read_parts.h"
 #include "model/info.h"
-#include "prune/document_parts.h"
-#include "prune/read_parts.h"
 
 #include <math.h>
 
@@ -70,7 +70,7 @@ static hp_status read_supplied(hp_redundant_block *b, const draft *d,
     const hp__node *list;
     double *supplied = NULL;
     size_t n = b->n_heads, i = 0;
-    hp_status st = hp__read_array(&list, block, "supplied", err);
+    hp_status st = hp__node_get_array(&list, block, "supplied", err);
     if (!st && hp__node_count(list) != n)
         st = hp_fail(err, HP_FORMAT, "key 'supplied' has %zu rows, not %zu",
                      hp__node_count(list), n);
@@ -97,7 +97,7 @@ static hp_status read_block(hp_redundant_block *b, const draft *d,
     if (!st)
         st = hp__node_get_u32(&block.layer, n, "layer", err);
     if (!st)
-        st = hp__read_array(&list, n, "heads", err);
+        st = hp__node_get_array(&list, n, "heads", err);
     if (st)
         return st;
     b->n_heads = hp__node_count(list);
@@ -111,7 +111,7 @@ static hp_status read_blocks(draft *d, const hp__node *root, hp_error *err)
 {
     const hp__node *list;
     hp_redundant_block *blocks = NULL;
-    hp_status st = hp__read_array(&list, root, "blocks", err);
+    hp_status st = hp__node_get_array(&list, root, "blocks", err);
     if (!st)
         st = hp__arena_alloc(&blocks, d->a, hp__node_count(list),
                              sizeof *blocks, err);

@@ -1,5 +1,5 @@
 /* The compensation of a report. */
-#include "prune/report_refit.h"
+#include "document/report_refit.h"
 
 void hp__report_refit(hp__emitter *e, const hp_report *report)
 {

@@ -1,6 +1,6 @@
 /* What documents share, read strictly: unknown keys are passed over, known
  * ones must be what the schema says. */
-#include "prune/read_parts.h"
+#include "document/read_parts.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -32,24 +32,6 @@ hp_status hp__read_schema(const hp__node *root, const char *wanted,
                    schema, wanted);
 }
 
-hp_status hp__read_object(const hp__node **out, const hp__node *root,
-                          const char *key, hp_error *err)
-{
-    *out = hp__node_find(root, key);
-    if (!*out || hp__node_kind(*out) != HP__OBJECT)
-        return hp_fail(err, HP_FORMAT, "key '%s' is missing or no object", key);
-    return HP_OK;
-}
-
-hp_status hp__read_array(const hp__node **out, const hp__node *object,
-                         const char *key, hp_error *err)
-{
-    *out = hp__node_find(object, key);
-    if (!*out || hp__node_kind(*out) != HP__ARRAY)
-        return hp_fail(err, HP_FORMAT, "key '%s' is missing or no array", key);
-    return HP_OK;
-}
-
 hp_status hp__read_text(const char **out, hp__arena *a, const hp__node *object,
                         const char *key, hp_error *err)
 {
@@ -77,7 +59,7 @@ hp_status hp__read_model(hp_model_info *out, hp__arena *a, const hp__node *root,
                          hp_error *err)
 {
     const hp__node *m;
-    hp_status st = hp__read_object(&m, root, "model", err);
+    hp_status st = hp__node_get_object(&m, root, "model", err);
     if (!st)
         st = hp__read_text(&out->path, a, m, "path", err);
     if (!st)
@@ -125,7 +107,7 @@ hp_status hp__read_method_of(hp__read_method *out, hp__arena *a,
 {
     const hp__node *m;
     const char *prunes = NULL;
-    hp_status st = hp__read_object(&m, root, "method", err);
+    hp_status st = hp__node_get_object(&m, root, "method", err);
     if (!st)
         st = hp__read_text(&out->name, a, m, "name", err);
     if (!st)

@@ -1,5 +1,5 @@
-#ifndef HEADPRUNE_PRUNE_READ_PARTS_H
-#define HEADPRUNE_PRUNE_READ_PARTS_H
+#ifndef HEADPRUNE_DOCUMENT_READ_PARTS_H
+#define HEADPRUNE_DOCUMENT_READ_PARTS_H
 
 #include "base/arena.h"
 #include "headprune/document.h"
@@ -40,14 +40,6 @@ HP_CHECKED
 hp_status hp__read_text(const char **out, hp__arena *a, const hp__node *object,
                         const char *key, hp_error *err);
 
-/* A member that must be an object. */
-HP_CHECKED
-hp_status hp__read_object(const hp__node **out, const hp__node *root,
-                          const char *key, hp_error *err);
-/* A member that must be an array. */
-HP_CHECKED
-hp_status hp__read_array(const hp__node **out, const hp__node *object,
-                         const char *key, hp_error *err);
 /* "group" of a policy; absent: none. */
 HP_CHECKED
 hp_status hp__read_group(hp_group *out, const hp__node *policy, hp_error *err);

@@ -1,7 +1,7 @@
 /* Heads are sorted by block and group, those of a group that may go by rank and
  * in front of those that may not. Units are read off that order: whole groups,
  * or the first head of each group, then the second of each, and on. */
-#include "prune/plan_units.h"
+#include "plan/plan_units.h"
 #include "base/arena.h"
 
 #include <stdio.h>

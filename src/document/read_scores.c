@@ -1,8 +1,8 @@
 /* Reads scores/1. */
+#include "document/document_parts.h"
+#include "document/read_parts.h"
 #include "headprune/document.h"
 #include "model/info.h"
-#include "prune/document_parts.h"
-#include "prune/read_parts.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -61,7 +61,7 @@ static hp_status read_table(hp_scores *s, hp__arena *a, const hp__node *root,
     hp_head *heads;
     double *values;
     uint32_t *rank;
-    hp_status st = hp__read_array(&list, root, key, err);
+    hp_status st = hp__node_get_array(&list, root, key, err);
     if (st)
         return st;
     s->n_heads = hp__node_count(list);

@@ -1,10 +1,10 @@
 /* Reads a document of any kind: the schema says which reader it takes, or the
  * name when the file is no JSON. */
 #include "base/arena.h"
+#include "document/document_parts.h"
+#include "document/read_parts.h"
 #include "headprune/document.h"
 #include "io/file.h"
-#include "prune/document_parts.h"
-#include "prune/read_parts.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
-#ifndef HEADPRUNE_PRUNE_PLAN_UNITS_H
-#define HEADPRUNE_PRUNE_PLAN_UNITS_H
+#ifndef HEADPRUNE_PLAN_PLAN_UNITS_H
+#define HEADPRUNE_PLAN_PLAN_UNITS_H
 
 #include "headprune/plan.h"
 

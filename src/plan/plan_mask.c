@@ -1,5 +1,5 @@
 /* Heads of one table in another, by id. */
-#include "prune/plan_mask.h"
+#include "plan/plan_mask.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* The document redundancy/1: a head, a row and a pair on one line each. */
-#include "prune/document_parts.h"
+#include "document/document_parts.h"
 
 static void put_heads(hp__emitter *e, const hp_redundant_block *b)
 {

@@ -1,8 +1,8 @@
 /* Reads eval/1. */
+#include "document/document_parts.h"
+#include "document/read_parts.h"
 #include "headprune/document.h"
 #include "model/info.h"
-#include "prune/document_parts.h"
-#include "prune/read_parts.h"
 
 #include <math.h>
 #include <string.h>
@@ -63,7 +63,7 @@ static hp_status read_data(hp_eval *e, hp__arena *a, const hp__node *n,
                            hp_error *err)
 {
     const hp__node *data;
-    hp_status st = hp__read_object(&data, n, "data", err);
+    hp_status st = hp__node_get_object(&data, n, "data", err);
     if (!st)
         st = hp__read_text(&e->source, a, data, "source", err);
     if (!st)
@@ -82,7 +82,7 @@ static hp_status read_base(hp_eval *e, hp__arena *a, const hp__node *n,
         return HP_OK;
     e->has_base = 1;
     e->base.model_type = e->base.architecture = "";
-    hp_status st = hp__read_object(&base, n, "base", err);
+    hp_status st = hp__node_get_object(&base, n, "base", err);
     if (!st)
         st = get_figure(&e->base_value, base, "value", err);
     if (!st)
@@ -92,7 +92,7 @@ static hp_status read_base(hp_eval *e, hp__arena *a, const hp__node *n,
     if (!st)
         st = hp__read_text(&e->base.fingerprint, a, base, "fingerprint", err);
     if (!st)
-        st = hp__read_object(&delta, n, "delta", err);
+        st = hp__node_get_object(&delta, n, "delta", err);
     if (!st)
         st = get_figure(&e->delta, delta, "loss", err);
     if (!st)

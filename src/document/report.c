@@ -1,9 +1,9 @@
 /* The document report/1: what was done, to what, and what follows from it. */
 #include "base/arena.h"
-#include "prune/document_parts.h"
-#include "prune/plan_mask.h"
-#include "prune/report_choice.h"
-#include "prune/report_refit.h"
+#include "document/document_parts.h"
+#include "document/report_choice.h"
+#include "document/report_refit.h"
+#include "plan/plan_mask.h"
 
 #include <math.h>
 #include <stdlib.h>

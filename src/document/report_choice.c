@@ -1,5 +1,5 @@
 /* The choice of a report, and the curve behind it. */
-#include "prune/report_choice.h"
+#include "document/report_choice.h"
 
 static void put_limit(hp__emitter *e, const hp_choice *c)
 {

@@ -4,8 +4,8 @@
  */
 #include "base/arena.h"
 #include "base/checked.h"
+#include "document/read_parts.h"
 #include "headprune/checkpoint.h"
-#include "prune/read_parts.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /* Reads plan/1, also out of a report/1. */
+#include "document/document_parts.h"
+#include "document/read_parts.h"
 #include "headprune/document.h"
 #include "model/info.h"
-#include "prune/document_parts.h"
-#include "prune/read_parts.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -32,7 +32,7 @@ static hp_status read_block(draft *d, const hp__node *n, hp_error *err)
     if (!st)
         st = hp__node_get_string(&name, n, "name", err);
     if (!st)
-        st = hp__read_array(&ids, n, "heads", err);
+        st = hp__node_get_array(&ids, n, "heads", err);
     if (!st)
         st = hp__arena_strdup(&h.name, d->a, name, err);
     if (st)
@@ -126,7 +126,7 @@ static hp_status read_table(draft *d, const hp__node *root, hp_error *err)
 {
     const hp__node *blocks = hp__node_find(root, "blocks");
     size_t n = 0;
-    hp_status st = hp__read_array(&d->list, root, "list", err);
+    hp_status st = hp__node_get_array(&d->list, root, "list", err);
     if (st)
         return st;
     if (blocks)

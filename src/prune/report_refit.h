@@ -1,9 +1,0 @@
-#ifndef HEADPRUNE_PRUNE_REPORT_REFIT_H
-#define HEADPRUNE_PRUNE_REPORT_REFIT_H
-
-#include "prune/document_parts.h"
-
-/* "compensation", when there was a refit. */
-void hp__report_refit(hp__emitter *e, const hp_report *report);
-
-#endif
