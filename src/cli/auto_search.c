@@ -1,8 +1,8 @@
 /* How many heads may go: plans of one order, each refitted as it would be
  * written and evaluated on windows that nothing was made from. */
 #include "cli/auto_search.h"
-#include "cli/progress_bar.h"
-#include "cli/signals.h"
+#include "cli/term/progress_bar.h"
+#include "cli/term/signals.h"
 
 #include <stdlib.h>
 

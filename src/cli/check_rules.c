@@ -1,7 +1,7 @@
 /* From limits and a baseline to findings. */
 #include "cli/check_parts.h"
-#include "cli/progress_bar.h"
-#include "cli/signals.h"
+#include "cli/term/progress_bar.h"
+#include "cli/term/signals.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,9 +1,10 @@
 /* attention MODEL: what heads attend to on one text. */
 #include "cli/output.h"
-#include "cli/print_attention.h"
-#include "cli/progress_bar.h"
-#include "cli/save.h"
-#include "cli/signals.h"
+#include "cli/print/print_attention.h"
+#include "cli/term/progress_bar.h"
+#include "cli/term/save.h"
+#include "cli/term/signals.h"
+#include "cli/term/text_new.h"
 #include "cli/work.h"
 
 #include <stdlib.h>

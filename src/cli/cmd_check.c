@@ -3,7 +3,7 @@
  * and held against limits.
  */
 #include "cli/check_parts.h"
-#include "cli/print_check.h"
+#include "cli/print/print_check.h"
 
 static hp_status check_options(const cli *c, hp_error *err)
 {

@@ -1,8 +1,9 @@
 /* diff A B: what two checkpoints differ in. */
 #include "cli/output.h"
-#include "cli/print.h"
-#include "cli/progress_bar.h"
-#include "cli/signals.h"
+#include "cli/print/print.h"
+#include "cli/term/progress_bar.h"
+#include "cli/term/signals.h"
+#include "cli/term/text_new.h"
 #include "cli/work.h"
 
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* eval MODEL: how good it is on a text, whole or with heads silent. */
-#include "cli/print.h"
-#include "cli/progress_bar.h"
-#include "cli/signals.h"
+#include "cli/print/print.h"
+#include "cli/term/progress_bar.h"
+#include "cli/term/signals.h"
 #include "cli/work.h"
 
 #include <stdlib.h>

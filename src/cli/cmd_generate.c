@@ -3,7 +3,7 @@
  * made; with --json a text is one line.
  */
 #include "cli/prompts.h"
-#include "cli/signals.h"
+#include "cli/term/signals.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -4,7 +4,8 @@
  */
 #include "cli/inspect.h"
 #include "cli/output.h"
-#include "cli/print.h"
+#include "cli/print/print.h"
+#include "cli/term/text_new.h"
 
 #include <stdlib.h>
 #include <string.h>

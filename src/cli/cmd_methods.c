@@ -1,5 +1,6 @@
 /* methods: the table of methods. */
-#include "cli/print.h"
+#include "cli/command.h"
+#include "cli/print/print.h"
 
 static const char *end_of(const hp_method *m)
 {

@@ -1,5 +1,5 @@
 /* plan SCORES.json: which heads go, from scores and a policy. */
-#include "cli/print.h"
+#include "cli/print/print.h"
 #include "cli/work.h"
 
 hp_status cmd_plan(cli *c, hp_error *err)

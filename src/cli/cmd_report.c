@@ -4,8 +4,9 @@
  */
 #include "cli/command.h"
 #include "cli/output.h"
-#include "cli/save.h"
-#include "cli/signals.h"
+#include "cli/term/save.h"
+#include "cli/term/signals.h"
+#include "cli/term/text_new.h"
 
 #include <errno.h>
 #include <stdlib.h>

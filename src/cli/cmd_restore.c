@@ -1,8 +1,9 @@
 /* restore PRUNED --undo FILE: the original again, byte for byte. */
 #include "cli/output.h"
-#include "cli/print.h"
-#include "cli/progress_bar.h"
-#include "cli/signals.h"
+#include "cli/print/print.h"
+#include "cli/term/progress_bar.h"
+#include "cli/term/signals.h"
+#include "cli/term/text_new.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* score METHOD MODEL: one number for every head; writes no checkpoint. */
-#include "cli/print.h"
+#include "cli/print/print.h"
 #include "cli/work.h"
 
 hp_status cmd_score(cli *c, hp_error *err)

@@ -1,7 +1,7 @@
 /* stats MODEL -o FILE: statistics of heads' outputs, to be used and merged. */
-#include "cli/progress_bar.h"
-#include "cli/save.h"
-#include "cli/signals.h"
+#include "cli/term/progress_bar.h"
+#include "cli/term/save.h"
+#include "cli/term/signals.h"
 #include "cli/work.h"
 
 #include <string.h>

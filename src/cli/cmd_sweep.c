@@ -1,8 +1,9 @@
 /* sweep MODEL: methods x ratios x seeds, evaluated, and saved as it goes. */
-#include "cli/progress_bar.h"
-#include "cli/save.h"
-#include "cli/signals.h"
+#include "cli/print/print.h"
 #include "cli/sweep_work.h"
+#include "cli/term/progress_bar.h"
+#include "cli/term/save.h"
+#include "cli/term/signals.h"
 
 #include <stdlib.h>
 #include <string.h>

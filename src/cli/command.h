@@ -1,25 +1,13 @@
 #ifndef HEADPRUNE_CLI_COMMAND_H
 #define HEADPRUNE_CLI_COMMAND_H
 
-#include "cli/console.h"
-#include "headprune/headprune.h"
+#include "cli/term/cli.h"
 
 /*
  * A command: one row of the table in main.c and one cmd_*.c. A run function
  * prints its answer to standard output and returns a status; errors, exit
  * codes and flushing are main's.
  */
-typedef struct cli {
-    options opt;
-    console con;
-    const hp_method *method; /* of METHOD and score */
-    const char **args;       /* [n_args] words after the command's name */
-    size_t n_args;
-    const char *const *command_line; /* [n_command_line], for the report */
-    size_t n_command_line;
-    int answer_is_no; /* exit 1 in place of 0 */
-} cli;
-
 #define SOME_ARGS SIZE_MAX /* one or more */
 typedef struct command {
     const char *name;
@@ -64,17 +52,5 @@ void help_command(FILE *out, const command *cmd);
 void version_print(const console *c);
 /* generate.c: man page and completions; `what` is the choice's index. */
 void generate_print(FILE *out, uint64_t what);
-
-/* The form of standard output, in the order of --format's choices. */
-typedef enum output_form {
-    FORM_HUMAN,
-    FORM_JSON,
-    FORM_NDJSON,
-    FORM_TSV,
-    FORM_MD
-} output_form;
-/* --format github, which check alone knows. */
-enum { FORM_GITHUB = FORM_MD + 1 };
-output_form cli_form(const cli *c);
 
 #endif

@@ -1,7 +1,7 @@
 /* --compensate: the refit of what a plan leaves, and what is said of it. */
-#include "cli/print.h"
-#include "cli/progress_bar.h"
-#include "cli/signals.h"
+#include "cli/print/print.h"
+#include "cli/term/progress_bar.h"
+#include "cli/term/signals.h"
 #include "cli/work.h"
 
 #include <math.h>

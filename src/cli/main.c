@@ -4,7 +4,7 @@
  * supported; 5 I/O or resources; 128 + n signal n.
  */
 #include "cli/command.h"
-#include "cli/signals.h"
+#include "cli/term/signals.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -227,13 +227,6 @@ const command *command_find(const char *name)
         if (!strcmp(commands[i].name, name))
             return &commands[i];
     return NULL;
-}
-
-output_form cli_form(const cli *c)
-{
-    if (options_has(&c->opt, OPT_JSON))
-        return FORM_JSON;
-    return (output_form)c->opt.value[OPT_FORMAT].number;
 }
 
 static hp_status fail_unknown(const char *what, const char *word,

@@ -33,8 +33,5 @@ void output_clear(output *o);
  * folder's, or the file's without .safetensors. Freed by the caller; NULL when
  * memory is short. */
 char *output_model_name(const char *path);
-/* A new text; NULL when memory is short. */
-char *text_new(const char *fmt, ...) HP_PRINTF(1, 2);
-int text_ends_with(const char *text, const char *end);
 
 #endif

@@ -1,7 +1,8 @@
 #include "cli/output.h"
-#include "cli/progress_bar.h"
-#include "cli/save.h"
-#include "cli/signals.h"
+#include "cli/term/progress_bar.h"
+#include "cli/term/save.h"
+#include "cli/term/signals.h"
+#include "cli/term/text_new.h"
 
 #include <stdlib.h>
 #include <string.h>

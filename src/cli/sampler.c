@@ -1,6 +1,6 @@
 /* Prompts -> texts that are kept, for one mask after the other. */
 #include "cli/sampler.h"
-#include "cli/signals.h"
+#include "cli/term/signals.h"
 
 #include <stdlib.h>
 #include <string.h>

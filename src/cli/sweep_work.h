@@ -32,13 +32,4 @@ HP_CHECKED
 hp_status sweep_make_plans(sweep_work *s, cli *c, hp_error *err);
 void sweep_work_clear(sweep_work *s);
 
-/* The sweep in the form of --format. */
-HP_CHECKED
-hp_status print_sweep(const cli *c, const hp_sweep *s, hp_error *err);
-/* Its samples, after an empty line; nothing when there are none. */
-void print_samples(const hp_sweep *s);
-void print_samples_md(const hp_sweep *s);
-/* A last member of an object. */
-void print_samples_json(const hp_samples *s);
-
 #endif

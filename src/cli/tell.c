@@ -1,8 +1,9 @@
 /* What METHOD and apply say: in full for people, the report for programs, the
  * path alone for -q. */
 #include "cli/output.h"
-#include "cli/print.h"
-#include "cli/print_heatmap.h"
+#include "cli/print/print.h"
+#include "cli/print/print_heatmap.h"
+#include "cli/term/text_new.h"
 
 #include <stdlib.h>
 #include <string.h>

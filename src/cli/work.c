@@ -1,6 +1,6 @@
 #include "cli/work.h"
-#include "cli/progress_bar.h"
-#include "cli/signals.h"
+#include "cli/term/progress_bar.h"
+#include "cli/term/signals.h"
 
 #include <string.h>
 
