@@ -98,8 +98,9 @@ typedef struct hp_score_options {
     double iterate;
     size_t iterate_to;
     /* 1: after every step the heads that stay are refitted, as by hp_refit_make
-     * (sequentially where `refit_sequential`). */
+     * (sequentially where `refit_sequential`) with this damping. */
     int iterate_refit, refit_sequential;
+    double refit_damping;
     /* Methods that need a loss, of masked models: tokens that are never masked,
      * and the id they are masked with. Or `labels`: [tokens] the token to
      * predict there, -1 elsewhere, for sequences that hold the mask token

@@ -1,6 +1,7 @@
 /* From options to the plans of a sweep: methods x ratios x seeds. */
 #include "cli/sweep_work.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -129,6 +130,8 @@ hp_status sweep_make_plans(sweep_work *s, cli *c, hp_error *err)
         new_array(s->n_methods * n_seeds * s->n_ratios, sizeof(hp_plan *));
     if (!s->scores || !s->plans)
         return hp_fail(err, HP_NOMEM, "no memory for the points");
+    for (size_t i = 0; i < s->n_ratios; i++)
+        s->w.most = fmax(s->w.most, s->ratios[i]);
     hp_status st = HP_OK;
     for (size_t i = 0; i < s->n_methods && !st; i++)
         st = work_prepare_method(&s->w, c, s->methods[i], err);

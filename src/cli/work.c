@@ -234,15 +234,18 @@ hp_status work_prepare_method(work *w, cli *c, const hp_method *method,
     return st;
 }
 
-/* How many heads the policy takes at most; 0: that is not known. */
+/* How many heads the policy takes at most; 0: that is not known. Where heads go
+ * together every place counts, the last ones too. */
 static size_t heads_that_go(const work *w, const cli *c)
 {
     const option_value *v = c->opt.value;
     double heads = (double)hp_model_n_heads(w->model);
-    if (v[OPT_SCOPE].number || v[OPT_KEEP].given || v[OPT_PROTECT].given)
+    double share = v[OPT_RATIO].given ? v[OPT_RATIO].share : w->most;
+    if (v[OPT_SCOPE].number || v[OPT_KEEP].given || v[OPT_PROTECT].given ||
+        v[OPT_GROUP].number)
         return 0;
     return v[OPT_COUNT].given ? (size_t)v[OPT_COUNT].number
-                              : (size_t)(v[OPT_RATIO].share * heads + 1e-9);
+                              : (size_t)(share * heads + 1e-9);
 }
 
 hp_status work_score_with(hp_scores **out, const work *w, cli *c,
@@ -256,6 +259,7 @@ hp_status work_score_with(hp_scores **out, const work *w, cli *c,
     o.iterate_to = heads_that_go(w, c);
     o.iterate_refit = options_has(&c->opt, OPT_COMPENSATE);
     o.refit_sequential = options_has(&c->opt, OPT_SEQUENTIAL);
+    o.refit_damping = c->opt.value[OPT_DAMP].share;
     if (!method->needs_data && method != c->method) /* of a sweep */
         o.iterate = 0;
     o.special = w->special;

@@ -22,6 +22,7 @@ typedef struct work {
     int32_t special_ids[HP_MAX_SPECIAL]; /* room for them */
     hp_refit *refit;                     /* of the plan, with --compensate */
     size_t least;     /* heads that a block keeps without --keep */
+    double most;      /* of a sweep: the largest ratio asked for */
     hp_choice choice; /* of auto; method NULL: it was named */
 } work;
 

@@ -78,6 +78,7 @@ static hp_status refit(iteration *x, hp_error *err)
                                         .budget = x->o.run.budget,
                                         .threads = x->o.run.threads},
                                 .sequences = x->o.sequences,
+                                .damping = x->o.refit_damping,
                                 .sequential = x->o.refit_sequential};
     hp_refit_free(x->refit);
     hp_status st = hp_refit_make(&x->refit, x->m, x->masks, 1, &o, err);

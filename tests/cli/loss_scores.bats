@@ -107,6 +107,41 @@ ids() {
     fails 2 "--iterate"
 }
 
+@test "a sweep with --iterate steps to its largest ratio only" {
+    ids
+    grid=(--methods "gradient,magnitude" --tokens x.ids)
+    "$HEADPRUNE" -q sweep "${grid[@]}" --ratios 0.125,0.25 --json "$TINY" >once
+    "$HEADPRUNE" -q sweep "${grid[@]}" --ratios 0.125,0.25 --iterate 0.25 \
+        --json "$TINY" >one_step
+    "$HEADPRUNE" -q sweep "${grid[@]}" --ratios 0.125,0.25,1 --iterate 0.25 \
+        --json "$TINY" >whole
+    agreement() {
+        jq .agreement[0].spearman "$1"
+    }
+    [ "$(agreement one_step)" = "$(agreement once)" ]
+    [ "$(agreement whole)" != "$(agreement once)" ]
+    points() {
+        jq -c '.points[] | select(.ratio <= 0.25) | [.method, .heads]' "$1"
+    }
+    [ "$(points one_step)" = "$(points whole)" ]
+}
+
+@test "with heads that go together --iterate steps to the last head" {
+    ids
+    model=$ROOT/tests/golden/llama-gqa
+    for args in "--scope layer" "--group even" "--group kv" "--keep 1"; do
+        # shellcheck disable=SC2206
+        args=($args --iterate 0.25 --tokens x.ids --json "$model")
+        for method in energy entropy; do
+            hp -q sweep --methods $method --ratios 0.5,0.75 "${args[@]}"
+            succeeds
+            swept=$(jq -r .points[0].heads <<<"$output")
+            hp -q $method --ratio 0.5 -n "${args[@]}"
+            [ "$(jq -r .heads <<<"$output")" = "$swept" ]
+        done
+    done
+}
+
 @test "--iterate with --compensate refits between the steps" {
     ids
     hp -q gradient --iterate 0.125 --count 3 --compensate --tokens x.ids \
@@ -118,4 +153,11 @@ ids() {
         jq -r .heads <"$1/headprune.json"
     }
     [ "$(order pruned)" != "$(order plain)" ]
+    "$HEADPRUNE" score gradient --iterate 0.125 --tokens x.ids --json \
+        "$TINY" >plain.json
+    hp -q gradient --iterate 0.125 --count 7 --compensate --damp 1000 \
+        --tokens x.ids "$TINY" -o damped
+    succeeds
+    [ "$(jq -r '[.heads[] | select(.rank < 7).id] | sort[]' plain.json)" = \
+        "$(jq -r '[.list[].id] | sort[]' damped/headprune.json)" ]
 }
