@@ -42,6 +42,13 @@ void hp_generator_free(hp_generator *g); /* NULL is fine */
 /* Masks other heads, or none (NULL), and forgets the tokens fed so far. The
  * mask is copied. */
 void hp_generator_set_mask(hp_generator *g, const unsigned char *masked);
+/* Takes other output projections, those of variant 0, in place of the model's
+ * own, or its own again (NULL), and forgets the tokens fed so far. What `get`
+ * gives is copied. After a failure it must be called again. Errors as `get`;
+ * HP_NOMEM. */
+HP_CHECKED
+hp_status hp_generator_set_projections(hp_generator *g, const hp_projections *p,
+                                       hp_error *err);
 
 /* Tokens fed so far. */
 size_t hp_generator_position(const hp_generator *g);

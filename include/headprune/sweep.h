@@ -101,13 +101,15 @@ typedef struct hp_sweep {
 } hp_sweep;
 
 /* Texts that every point goes on with. `sample` continues prompts[i] with the
- * heads of `masked` silent (NULL: none); the text is freed with free(). */
+ * heads of `masked` silent and refitted as by `refit` (NULL: none are); the
+ * text is freed with free(). */
 typedef struct hp_sweep_prompts {
     const char *const *prompts; /* [n] */
     size_t n;
     size_t max_tokens; /* >= 1; told in the sweep */
     hp_status (*sample)(char **text, void *payload, size_t i,
-                        const unsigned char *masked, hp_error *err);
+                        const unsigned char *masked, const hp_refit *refit,
+                        hp_error *err);
     void *payload;
 } hp_sweep_prompts;
 
@@ -124,7 +126,7 @@ typedef struct hp_sweep_options {
      * were made from; NULL: heads are masked only. */
     const hp_refit *const *refits;
     const hp_calibration_info *refit_calibration;
-    const hp_sweep_prompts *prompts; /* or NULL; without refits */
+    const hp_sweep_prompts *prompts; /* or NULL */
     const hp_sweep *before;          /* its points are taken over; or NULL */
     size_t chunk; /* plans that are evaluated together; 0: 8, at most 64 */
     /* Called after every chunk but the last; a failure ends the sweep. */

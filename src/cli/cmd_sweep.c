@@ -161,15 +161,6 @@ static hp_status read_before(sweep_work *s, const cli *c, hp_error *err)
     return path ? hp_document_read_sweep(&s->before, path, err) : HP_OK;
 }
 
-static hp_status check_refits(const cli *c, hp_error *err)
-{
-    if (options_has(&c->opt, OPT_COMPENSATE) && c->opt.n_prompts)
-        return hp_fail(err, HP_INVALID,
-                       "--prompt shows heads that are masked only, without "
-                       "--compensate");
-    return work_check_compensate(c, err);
-}
-
 /* Of all plans from one pass over the calibration data. */
 static hp_status make_refits(sweep_work *s, cli *c, hp_error *err)
 {
@@ -194,7 +185,7 @@ hp_status cmd_sweep(cli *c, hp_error *err)
     sweep_work s = {0};
     hp_status st;
     if ((st = sweep_read_grid(&s, c, err)) || (st = sampler_check(c, err)) ||
-        (st = check_refits(c, err)) || (st = check_output(c, err)) ||
+        (st = work_check_compensate(c, err)) || (st = check_output(c, err)) ||
         (st = read_before(&s, c, err)) ||
         (st = work_open_running(&s.w, c, c->args[0], err)) ||
         (st = sampler_open(&s.sampler, &s.w, c, err)) ||

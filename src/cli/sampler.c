@@ -72,16 +72,30 @@ static hp_status read_weights(sampler *s, hp_error *err)
                : hp_generator_open(&s->generator, s->w->model, &o, err);
 }
 
-static hp_status sample(char **out, void *payload, size_t i,
-                        const unsigned char *masked, hp_error *err)
+/* The model as it is pruned. */
+static hp_status prune(sampler *s, const unsigned char *masked,
+                       const hp_refit *refit, hp_error *err)
 {
-    sampler *s = payload;
-    size_t len = 0;
-    *out = NULL;
+    hp_refitted one = {&refit, 1};
+    const hp_projections projections = hp_refit_projections(&one);
     hp_status st = read_weights(s, err);
     if (st)
         return st;
     hp_generator_set_mask(s->generator, masked);
+    return hp_generator_set_projections(s->generator,
+                                        refit ? &projections : NULL, err);
+}
+
+static hp_status sample(char **out, void *payload, size_t i,
+                        const unsigned char *masked, const hp_refit *refit,
+                        hp_error *err)
+{
+    sampler *s = payload;
+    size_t len = 0;
+    *out = NULL;
+    hp_status st = prune(s, masked, refit, err);
+    if (st)
+        return st;
     text t = {.detokenizer = s->detokenizer, .out = open_memstream(out, &len)};
     if (!t.out)
         return hp_fail(err, HP_NOMEM, "no memory for a text");

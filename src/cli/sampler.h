@@ -3,8 +3,8 @@
 
 #include "cli/prompts.h"
 
-/* Continues --prompt greedily with any heads silent. The weights are read with
- * the first text, once. */
+/* Continues --prompt greedily with any heads silent, refitted or not. The
+ * weights are read with the first text, once. */
 typedef struct sampler {
     cli *c;
     work *w;

@@ -19,7 +19,8 @@ hp_status hp__sweep_agreements(hp_sweep *s, hp__arena *a,
 HP_CHECKED
 hp_status hp__samples_make(hp_samples *out, hp__arena *a,
                            const hp_sweep_prompts *p,
-                           const unsigned char *masked, hp_error *err);
+                           const unsigned char *masked, const hp_refit *refit,
+                           hp_error *err);
 HP_CHECKED
 hp_status hp__samples_copy(hp_samples *out, hp__arena *a,
                            const hp_samples *from, hp_error *err);

@@ -93,11 +93,6 @@ static const hp_calibration_info *calibration_of(const hp_sweep_options *o)
     return o->refits ? o->refit_calibration : NULL;
 }
 
-static double damping_of(const hp_sweep_options *o)
-{
-    return o->refits && o->n_plans ? o->refits[0]->damping : 0;
-}
-
 static hp_status describe(hp_sweep *s, hp__arena *a, const sweeping *w,
                           hp_error *err)
 {
@@ -118,7 +113,7 @@ static hp_status describe(hp_sweep *s, hp__arena *a, const sweeping *w,
         s->scope = w->o->plans[0]->policy.scope;
         s->keep = w->o->plans[0]->policy.keep;
         s->group = w->o->plans[0]->policy.group;
-        s->damping = damping_of(w->o);
+        s->damping = w->o->refits ? w->o->refits[0]->damping : 0;
         s->sequential = w->o->refits && w->o->refits[0]->sequential;
     }
     s->max_tokens = w->o->prompts ? w->o->prompts->max_tokens : 0;
@@ -271,20 +266,25 @@ static void take_result(hp_sweep_point *p, const hp_eval *e)
     p->same_top1 = rounded(e->same_top1);
 }
 
+static const hp_refit *refit_of(const sweeping *w, size_t plan)
+{
+    return w->o->refits ? w->o->refits[plan] : NULL;
+}
+
 static hp_status sample(sweeping *w, const size_t *at, size_t n, hp_error *err)
 {
     const hp_sweep_prompts *p = w->o->prompts;
     hp_status st = HP_OK;
     if (p && !w->samples.n)
-        st = hp__samples_make(&w->samples, &w->arena, p, NULL, err);
+        st = hp__samples_make(&w->samples, &w->arena, p, NULL, NULL, err);
     for (size_t i = 0; i < n && !st; i++)
         st = hp__samples_make(&w->points[at[i]].samples, &w->arena, p,
-                              w->o->plans[at[i]]->pruned, err);
+                              w->o->plans[at[i]]->pruned, refit_of(w, at[i]),
+                              err);
     return st;
 }
 
-/* The plans `at` [n], and last the model as it is when its value is not known
- * yet. */
+/* The plans `at` [n], and the model as it is when its value is not known. */
 static hp_status evaluate(sweeping *w, const size_t *at, size_t n,
                           hp_error *err)
 {
@@ -295,7 +295,7 @@ static hp_status evaluate(sweeping *w, const size_t *at, size_t n,
     size_t n_all = n + !w->baseline;
     for (size_t i = 0; i < n; i++) {
         masks[i] = w->o->plans[at[i]]->pruned;
-        refits[i] = w->o->refits ? w->o->refits[at[i]] : NULL;
+        refits[i] = refit_of(w, at[i]);
     }
     masks[n] = NULL;
     hp_eval_options o = {.run = w->o->run, .base = {.unmasked = 1}};

@@ -7,7 +7,8 @@
 
 hp_status hp__samples_make(hp_samples *out, hp__arena *a,
                            const hp_sweep_prompts *p,
-                           const unsigned char *masked, hp_error *err)
+                           const unsigned char *masked, const hp_refit *refit,
+                           hp_error *err)
 {
     hp_sample *at = NULL;
     *out = (hp_samples){0, NULL};
@@ -16,7 +17,7 @@ hp_status hp__samples_make(hp_samples *out, hp__arena *a,
     hp_status st = hp__arena_alloc(&at, a, p->n, sizeof *at, err);
     for (size_t i = 0; i < p->n && !st; i++) {
         char *text = NULL;
-        st = p->sample(&text, p->payload, i, masked, err);
+        st = p->sample(&text, p->payload, i, masked, refit, err);
         if (!st)
             st = hp__arena_strdup(&at[i].text, a, text, err);
         if (!st)

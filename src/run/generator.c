@@ -57,10 +57,18 @@ static hp_status load_weights(hp_generator *g, hp_error *err)
     st = hp__new(&r->layer_room, floats, sizeof(float), err);
     if (!st)
         st = hp__new(&g->layers, m->spec.n_layers, sizeof *g->layers, err);
+    if (!st)
+        st = hp__new(&g->own, m->n_blocks, sizeof *g->own, err);
+    if (!st)
+        st = hp__new(&g->given, m->n_blocks, sizeof *g->given, err);
     float *at = r->layer_room;
     for (uint32_t i = 0; i < m->spec.n_layers && !st; i++, at += layer)
         st = hp__layer_load(&g->layers[i], at, &r->reader, i, HP__WHOLE_LAYER,
                             err);
+    for (uint32_t i = 0; i < m->spec.n_layers && !st; i++)
+        for (size_t j = 0; j < g->layers[i].n_blocks; j++)
+            g->own[m->layers[i].first_block + j] =
+                g->layers[i].attention[j].o.weight;
     if (!st)
         st = hp__norm_load(&g->norm, &at, &r->reader, &m->final_norm, err);
     if (!st)
@@ -224,6 +232,10 @@ void hp_generator_free(hp_generator *g)
     for (size_t i = 0; i < g->run.model->n_blocks && g->cache.rows; i++)
         free(g->cache.rows[i]);
     free(g->cache.rows);
+    for (size_t i = 0; i < g->run.model->n_blocks && g->given; i++)
+        free(g->given[i]);
+    free(g->given);
+    free(g->own);
     hp__decoder_close(&g->decoder);
     free(g->layers);
     free(g->masked);
@@ -239,4 +251,37 @@ void hp_generator_set_mask(hp_generator *g, const unsigned char *masked)
     g->mask = masked ? g->masked : NULL;
     g->run.variants.at[0].mask = g->mask;
     hp_generator_reset(g);
+}
+
+/* The weights of block `b`, which is `a` of its layer. */
+static hp_status set_projection(hp_generator *g, hp__attention *a, size_t b,
+                                const hp_projections *p, hp_error *err)
+{
+    hp_projection one = {.block = a->block, .weight = g->given[b]};
+    hp_status st = HP_OK;
+    a->o.weight = g->own[b];
+    if (!a->o.weight || !p)
+        return HP_OK;
+    if (!one.weight)
+        st = hp__new(&one.weight, (size_t)a->block->o.weight->n_elements,
+                     sizeof(float), err);
+    g->given[b] = one.weight;
+    if (!st)
+        st = p->get(p->payload, &one, err);
+    if (!st && one.given)
+        a->o.weight = one.weight;
+    return st;
+}
+
+hp_status hp_generator_set_projections(hp_generator *g, const hp_projections *p,
+                                       hp_error *err)
+{
+    const hp_model *m = g->run.model;
+    hp_status st = HP_OK;
+    for (uint32_t i = 0; i < m->spec.n_layers && !st; i++)
+        for (size_t j = 0; j < g->layers[i].n_blocks && !st; j++)
+            st = set_projection(g, &g->layers[i].attention[j],
+                                m->layers[i].first_block + j, p, err);
+    hp_generator_reset(g);
+    return st;
 }

@@ -18,6 +18,8 @@ struct hp_generator {
     unsigned char *masked;     /* [heads] */
     const unsigned char *mask; /* the same; NULL: nothing is masked */
     hp__layer_weights *layers; /* [n_layers] */
+    const float **own; /* [blocks] weights of the model's output projections */
+    float **given;     /* [blocks] others in their place; NULL: none yet */
     hp__norm norm, encoder_norm;
     hp__map vocabulary;
     hp__decoder decoder;

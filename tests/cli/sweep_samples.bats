@@ -151,6 +151,29 @@ two() {
         "$(jq -c '.baseline.samples' s.json)" ]
 }
 
+@test "samples of refitted points are what the refitted model makes" {
+    args=(--sequences 4 --compensate)
+    two "${args[@]}" -o s.json
+    succeeds
+    two -o masked.json
+    succeeds
+    texts() {
+        jq -c "[$1[].text]" "$2"
+    }
+    for i in 0 2 4; do
+        "$HEADPRUNE" -qq apply "$NOVELS" "${args[@]}" --length 64 -o "out$i" \
+            --heads "$(jq -r ".points[$i].heads" s.json)" >path
+        "$HEADPRUNE" -q generate "out$i" --prompt "$NIGHT" --prompt "$MAN" \
+            --max-tokens 8 --json >point
+        [ "$(texts ".points[$i].samples" s.json)" = \
+            "$(jq -sc '[.[].text]' point)" ]
+        [ "$(texts ".points[$i].samples" s.json)" != \
+            "$(texts ".points[$i].samples" masked.json)" ]
+    done
+    [ "$(texts .baseline.samples s.json)" = \
+        "$(texts .baseline.samples masked.json)" ]
+}
+
 @test "a model that is not causal has no samples" {
     hp sweep "$ROOT/models/bert-novels" --prompt x -o s.json
     fails 4 "bert-novels: a model of type 'bert' is not causal"

@@ -299,6 +299,81 @@ static void another_mask_is_as_opened_with_it(void **state)
     close_bench(&b);
 }
 
+/* ---- other projections ---- */
+
+typedef struct zeroing {
+    const hp_block *block;
+} zeroing;
+
+/* Zeros for one block, nothing for the others. */
+static hp_status give_zeros(void *payload, hp_projection *p, hp_error *err)
+{
+    const zeroing *z = payload;
+    (void)err;
+    assert_int_equal(p->variant, 0);
+    p->given = p->block == z->block;
+    if (p->given)
+        memset(p->weight, 0,
+               (size_t)p->block->o.weight->n_elements * sizeof(float));
+    return HP_OK;
+}
+
+static void feed(float logits[8], bench *b, const int32_t *ids, size_t n)
+{
+    const float *at = NULL;
+    hp_generator_reset(b->generator);
+    if (hp_model_spec(b->model)->n_encoder_layers)
+        assert_int_equal(hp_generator_encode(b->generator, ids, n, &b->err),
+                         HP_OK);
+    assert_int_equal(hp_generator_feed(&at, b->generator, ids, n, &b->err),
+                     HP_OK);
+    memcpy(logits, at, 8 * sizeof *logits);
+}
+
+/* A block whose projection is zero adds what one without any head does. */
+static void compare_projections(bench *b, size_t block)
+{
+    enum { TOKENS = 8 };
+    int32_t ids[TOKENS];
+    float plain[8], silent[8], got[8];
+    unsigned char masked[64] = {0};
+    const hp_block *zeroed = hp_model_block(b->model, block);
+    zeroing z = {zeroed};
+    const hp_projections zeros = {give_zeros, &z};
+    fill_ids(ids, TOKENS, hp_model_spec(b->model)->vocab);
+    feed(plain, b, ids, TOKENS);
+    memset(masked + zeroed->first_head, 1, zeroed->n_heads);
+    hp_generator_set_mask(b->generator, masked);
+    feed(silent, b, ids, TOKENS);
+    hp_generator_set_mask(b->generator, NULL);
+    assert_memory_not_equal(silent, plain, sizeof plain);
+    assert_int_equal(
+        hp_generator_set_projections(b->generator, &zeros, &b->err), HP_OK);
+    assert_int_equal(hp_generator_position(b->generator), 0);
+    feed(got, b, ids, TOKENS);
+    assert_memory_equal(got, silent, sizeof got);
+    assert_int_equal(hp_generator_set_projections(b->generator, NULL, &b->err),
+                     HP_OK);
+    feed(got, b, ids, TOKENS);
+    assert_memory_equal(got, plain, sizeof got);
+}
+
+static void other_projections_take_the_place_of_the_models(void **state)
+{
+    (void)state;
+    static const char *const models[] = {"gpt2", "llama-gqa", "t5"};
+    for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
+        char path[64];
+        bench b;
+        snprintf(path, sizeof path, "tests/golden/%s", models[i]);
+        open_bench(&b, path);
+        open_generator(&b, 1, NULL);
+        for (size_t k = 0; k < hp_model_n_blocks(b.model); k++)
+            compare_projections(&b, k);
+        close_bench(&b);
+    }
+}
+
 static void threads_do_not_change_a_bit(void **state)
 {
     (void)state;
@@ -681,6 +756,7 @@ int main(void)
         cmocka_unit_test(a_cache_of_turned_keys_is_the_whole_pass),
         cmocka_unit_test(a_mask_changes_the_text),
         cmocka_unit_test(another_mask_is_as_opened_with_it),
+        cmocka_unit_test(other_projections_take_the_place_of_the_models),
         cmocka_unit_test(threads_do_not_change_a_bit),
         cmocka_unit_test(a_text_ends_where_it_should),
         cmocka_unit_test(a_text_can_be_cancelled),

@@ -287,10 +287,12 @@ static void a_sweep_can_be_extended(void **state)
 
 /* The prompt's number and the first heads of the mask: "1: 010" */
 static hp_status tell_mask(char **text, void *payload, size_t i,
-                           const unsigned char *masked, hp_error *error)
+                           const unsigned char *masked, const hp_refit *refit,
+                           hp_error *error)
 {
     size_t *calls = payload;
     (void)error;
+    assert_null(refit);
     ++*calls;
     *text = calloc(16, 1);
     assert_non_null(*text);
@@ -316,7 +318,7 @@ static void every_point_has_samples_of_its_mask(void **state)
     assert_string_equal(s->samples.at[1].text, "1: whole");
     for (size_t i = 0; i < PLANS; i++) {
         char *want = NULL;
-        ok(tell_mask(&want, &calls, 1, room.plans[i]->pruned, &err));
+        ok(tell_mask(&want, &calls, 1, room.plans[i]->pruned, NULL, &err));
         assert_int_equal(s->points[i].samples.n, 2);
         assert_string_equal(s->points[i].samples.at[1].prompt, "b");
         assert_string_equal(s->points[i].samples.at[1].text, want);
