@@ -6,30 +6,12 @@
 #include "bench.h"
 
 #include <omp.h>
-#include <time.h>
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
 
 #define CHAINS 12 /* hide the latency of 4 cycles on two units */
 #define ROUNDS 20000
-
-static double seconds(clockid_t clock)
-{
-    struct timespec t;
-    clock_gettime(clock, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-double bench_now(void)
-{
-    return seconds(CLOCK_MONOTONIC);
-}
-
-double bench_cpu(void)
-{
-    return seconds(CLOCK_PROCESS_CPUTIME_ID);
-}
 
 #if defined(__x86_64__)
 __attribute__((target("avx512f"))) static float burn_avx512(float seed)
@@ -79,34 +61,48 @@ typedef struct unit {
     double lanes;
 } unit;
 
-static unit widest(void)
+int bench_has(bench_level level)
 {
 #if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx512f"))
+    if (level == BENCH_AVX512)
+        return __builtin_cpu_supports("avx512f") != 0;
+    if (level == BENCH_AVX2)
+        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+#endif
+    return level == BENCH_WIDEST || level == BENCH_PORTABLE;
+}
+
+static unit unit_of(bench_level level)
+{
+#if defined(__x86_64__)
+    int any = level == BENCH_WIDEST;
+    if ((any || level == BENCH_AVX512) && bench_has(BENCH_AVX512))
         return (unit){"AVX-512", burn_avx512, 16};
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+    if ((any || level == BENCH_AVX2) && bench_has(BENCH_AVX2))
         return (unit){"AVX2", burn_avx2, 8};
+#else
+    (void)level;
 #endif
     return (unit){"128-bit", burn_plain, 4};
 }
 
-const char *bench_peak_unit(void)
+const char *bench_level_name(bench_level level)
 {
-    return widest().name;
+    return unit_of(level).name;
 }
 
-bench_rate bench_peak(unsigned threads)
+bench_rate bench_peak(const bench *b, bench_level level)
 {
-    const double enough = 0.06;
-    unit u = widest();
+    const double enough = b->tiny ? 1e-3 : 0.06;
+    unit u = unit_of(level);
     double rounds = 0.0, kept = 0.0, start = bench_now(), cpu = bench_cpu();
-#pragma omp parallel num_threads(threads) reduction(+ : rounds, kept)
-    while (bench_now() - start < enough) {
+#pragma omp parallel num_threads(b->threads) reduction(+ : rounds, kept)
+    do {
         kept += (double)u.burn((float)rounds);
         rounds += 1.0;
-    }
+    } while (bench_now() - start < enough);
     /* `kept` is used so that the work cannot be left out; it is positive. */
     double done = kept > 0.0 ? rounds * ROUNDS * CHAINS * u.lanes * 2e-9 : 0.0;
     return (bench_rate){done / (bench_now() - start),
-                        done / (bench_cpu() - cpu) * threads};
+                        done / (bench_cpu() - cpu) * b->threads};
 }
