@@ -1,4 +1,5 @@
-/* Reading: pread on regular files, read on streams, EINTR retried. */
+/* Reading: pread on regular files, read on streams; writing all of a text to a
+ * descriptor; EINTR retried. */
 #include "io/file.h"
 #include "base/buffer.h"
 
@@ -12,8 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* One read of the system: far below what read() promises to take. */
-#define READ_MOST   ((size_t)1 << 30)
+/* One read or write of the system: far below what they promise to take. */
+#define STEP_MOST   ((size_t)1 << 30)
 #define SPOOL_STEP  ((size_t)1 << 16)
 #define SPOOL_TRIES 1000
 
@@ -85,11 +86,29 @@ static hp_status read_some(int fd, void *out, size_t room, size_t *n,
 {
     ssize_t got;
     do
-        got = read(fd, out, room < READ_MOST ? room : READ_MOST);
+        got = read(fd, out, room < STEP_MOST ? room : STEP_MOST);
     while (got < 0 && hp__file_wait(fd, POLLIN));
     if (got < 0)
         return hp__fail_errno(err, errno, "read");
     *n = (size_t)got;
+    return HP_OK;
+}
+
+hp_status hp__write_all(int fd, const void *bytes, size_t n, const char *name,
+                        hp_error *err)
+{
+    const char *from = bytes;
+    while (n) {
+        ssize_t put = write(fd, from, n < STEP_MOST ? n : STEP_MOST);
+        if (put < 0 && hp__file_wait(fd, POLLOUT))
+            continue;
+        if (put < 0) {
+            hp_status st = hp__fail_errno(err, errno, "write");
+            return hp_fail_file(err, st, name);
+        }
+        from += put;
+        n -= (size_t)put;
+    }
     return HP_OK;
 }
 
@@ -165,7 +184,7 @@ hp_status hp__file_read(const hp__file *f, uint64_t from, void *out, uint64_t n,
                        (unsigned long long)f->size);
     while (n) {
         ssize_t got =
-            pread(f->fd, to, n < READ_MOST ? n : READ_MOST, (off_t)from);
+            pread(f->fd, to, n < STEP_MOST ? n : STEP_MOST, (off_t)from);
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)

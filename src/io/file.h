@@ -56,6 +56,11 @@ hp_status hp__file_slurp(char **out, size_t *len, const char *path, size_t most,
 /* 1: a file (or folder) of that name exists. */
 int hp__file_exists(const char *folder, const char *name);
 
+/* Writes all of it to a descriptor, EINTR and short writes retried. */
+HP_CHECKED
+hp_status hp__write_all(int fd, const void *bytes, size_t n, const char *name,
+                        hp_error *err);
+
 /*
  * Output: a temporary file beside its target (O_EXCL, mode 0666 & ~umask, or
  * that of the file it replaces), written, fsynced, and moved over the target
@@ -85,10 +90,6 @@ HP_CHECKED
 hp_status hp__output_commit(hp__output *o, hp_error *err);
 void hp__output_abandon(hp__output *o); /* frees; NULL is fine */
 
-/* Writes all of it to a descriptor, EINTR and short writes retried. */
-HP_CHECKED
-hp_status hp__write_all(int fd, const void *bytes, size_t n, const char *name,
-                        hp_error *err);
 /* fsync of a folder. */
 HP_CHECKED
 hp_status hp__folder_sync(const char *path, hp_error *err);

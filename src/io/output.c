@@ -27,24 +27,6 @@ struct hp__output {
     hp_error why;
 };
 
-hp_status hp__write_all(int fd, const void *bytes, size_t n, const char *name,
-                        hp_error *err)
-{
-    const char *from = bytes;
-    while (n) {
-        ssize_t put = write(fd, from, n < WRITE_MOST ? n : WRITE_MOST);
-        if (put < 0 && hp__file_wait(fd, POLLOUT))
-            continue;
-        if (put < 0) {
-            hp_status st = hp__fail_errno(err, errno, "write");
-            return hp_fail_file(err, st, name);
-        }
-        from += put;
-        n -= (size_t)put;
-    }
-    return HP_OK;
-}
-
 hp_status hp__folder_sync(const char *path, hp_error *err)
 {
     hp_status st = HP_OK;

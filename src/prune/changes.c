@@ -221,3 +221,12 @@ int hp__stretches_next(hp__stretches *s, hp__stretch *out)
     }
     return 0;
 }
+
+uint64_t hp__changes_cut(const hp__edition *e, uint32_t shard)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; e->cut && i < e->n_changes; i++)
+        if (e->changes[i].tensor->shard == shard)
+            n += e->changes[i].bytes;
+    return n;
+}

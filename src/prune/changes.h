@@ -28,6 +28,9 @@ HP_CHECKED
 hp_status hp__changes_of_slices(hp__edition *out, hp__arena *a, hp_slice *list,
                                 size_t n, hp_error *err);
 
+/* Bytes of a shard that are left out; 0 where bands become zero bytes. */
+uint64_t hp__changes_cut(const hp__edition *e, uint32_t shard);
+
 /*
  * Changed bytes of one shard, in the order of the file, as far as they lie in
  * a window of it.

@@ -11,18 +11,6 @@
 
 #define MANIFEST_MAX ((uint64_t)100000000)
 
-hp_status hp__undo_fail(const hp__restoring *w, hp_status st, hp_error *err)
-{
-    return hp_fail_file(err, st, hp_checkpoint_path(w->undo));
-}
-
-hp_status hp__undo_damaged(const hp__restoring *w, const char *what,
-                           hp_error *err)
-{
-    return hp__undo_fail(
-        w, hp_fail(err, HP_FORMAT, "the undo file is damaged: %s", what), err);
-}
-
 static int is_plain(const char *name)
 {
     return *name && !strchr(name, '/') && strcmp(name, ".") != 0 &&
@@ -52,22 +40,6 @@ static hp_status read_entry(hp__restored *out, const hp__restoring *w,
 
 /* ---- what is read ---- */
 
-hp_status hp__open_pruned(hp__file *out, const char **path,
-                          const hp__restoring *w, const hp__restored *e,
-                          hp_error *err)
-{
-    const hp_checkpoint *c = w->r->checkpoint;
-    int only = strcmp(e->how, "weights") == 0 && !hp_checkpoint_index_name(c);
-    hp_status st = HP_OK;
-    *out = (hp__file){.fd = -1};
-    if (only)
-        *path = hp_checkpoint_shard(c, 0)->path;
-    else
-        st = hp__arena_printf(path, &w->r->arena, err, "%s/%s",
-                              hp_checkpoint_folder(c), e->pruned);
-    return st ? st : hp__file_open(out, *path, err);
-}
-
 /* Every file is what it was when the undo file was written. */
 static hp_status check_pruned(const hp__restoring *w, const hp__restored *e,
                               hp_error *err)
@@ -92,17 +64,6 @@ static hp_status check_pruned(const hp__restoring *w, const hp__restored *e,
                      "SHA-256 %.16s..., expected %.16s...",
                      hex, e->pruned_sha256);
     return st ? hp_fail_file(err, st, path) : st;
-}
-
-const hp_tensor *hp__undo_part(const hp__restoring *w, const char *prefix,
-                               const char *name)
-{
-    char text[512];
-    int len = snprintf(text, sizeof text, "%s%s", prefix, name);
-    const hp_tensor *t = NULL;
-    if (len > 0 && (size_t)len < sizeof text)
-        t = hp_checkpoint_find(w->undo, text);
-    return t && strcmp(t->dtype_name, "U8") == 0 ? t : NULL;
 }
 
 /* ---- small files ---- */

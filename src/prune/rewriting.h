@@ -64,8 +64,6 @@ hp_status hp__sink_close(hp__sink *s, hp_rewrite *r, hp_status st,
 /* Bytes that are read and written at a time: of r->chunk. */
 #define HP__WRITE_CHUNK ((size_t)512 << 10)
 
-/* Bytes that are cut out of shard i. */
-uint64_t hp__shard_cut(const hp_rewrite *r, size_t i);
 /* Shard i of the input, changed as the edition says. */
 HP_CHECKED
 hp_status hp__shard_write(hp_rewrite *r, size_t i, const char *name,

@@ -33,15 +33,6 @@ static size_t cut(hp_rewrite *r, size_t shard, uint64_t at, size_t n)
     return kept + n - from;
 }
 
-uint64_t hp__shard_cut(const hp_rewrite *r, size_t i)
-{
-    uint64_t n = 0;
-    for (size_t k = 0; r->edition.cut && k < r->edition.n_changes; k++)
-        if (r->edition.changes[k].tensor->shard == i)
-            n += r->edition.changes[k].bytes;
-    return n;
-}
-
 /* A header of its own where bands are cut out of the data. */
 static hp_status make_header(hp__text *out, hp_rewrite *r, size_t i,
                              hp_error *err)
@@ -58,7 +49,8 @@ hp_status hp__shard_write(hp_rewrite *r, size_t i, const char *name,
 {
     hp__sink s = {0};
     const hp_shard *shard = hp_checkpoint_shard(r->checkpoint, i);
-    uint64_t less = hp__shard_cut(r, i), at = less ? shard->data_offset : 0;
+    uint64_t less = hp__changes_cut(&r->edition, (uint32_t)i),
+             at = less ? shard->data_offset : 0;
     hp__text header = {NULL, 0};
     hp_status st = HP_OK;
     if (less)

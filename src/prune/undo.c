@@ -118,7 +118,7 @@ static hp_status lay_out(hp__undo *u, hp_rewrite *r, size_t manifest,
                       e->changes[i].bytes, err);
     for (size_t i = 0; i < shards && !st; i++)
         st = add_part(u, r, HP__UNDO_HEADER, hp__undo_output_name(r, i),
-                      hp__shard_cut(r, i)
+                      hp__changes_cut(e, (uint32_t)i)
                           ? hp_checkpoint_shard(r->checkpoint, i)->data_offset
                           : 0,
                       err);

@@ -24,12 +24,6 @@ size_t hp_generator_position(const hp_generator *g)
     return g->cache.past;
 }
 
-void hp_generator_reset(hp_generator *g)
-{
-    g->cache.past = 0;
-    g->cache.encoded = 0;
-}
-
 /* Tokens that come after `past` others. */
 static hp_status check_tokens(const hp_generator *g, size_t past,
                               const int32_t *ids, size_t n, hp_error *err)

@@ -225,6 +225,12 @@ hp_status hp_generator_open(hp_generator **out, const hp_model *m,
     return HP_OK;
 }
 
+void hp_generator_reset(hp_generator *g)
+{
+    g->cache.past = 0;
+    g->cache.encoded = 0;
+}
+
 void hp_generator_free(hp_generator *g)
 {
     if (!g)
