@@ -3,6 +3,7 @@ prints (README.md)."""
 import argparse
 import fnmatch
 import json
+import subprocess
 
 
 def options(description):
@@ -41,3 +42,11 @@ def uses(text):
 
 def skip(name, why):
     print(json.dumps({"row": name, "skipped": why}), flush=True)
+
+
+def make_model(o):
+    """GPT-2 small in F32 in --models: a program that needs it writes it."""
+    subprocess.run([f"{o.programs}/bench_magnitude", "--models", o.models,
+                    "--headprune", o.headprune, "--repeat", "1",
+                    *["--tiny"] * o.tiny], check=True,
+                   stdout=subprocess.DEVNULL)
