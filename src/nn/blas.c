@@ -197,6 +197,8 @@ hp_status hp__blas_open(hp__blas *out, const hp__blas_source *source,
             return st;
         st = hp__blas_check(&right, out, err);
         if (!st && right)
+            st = hp__dense_check(&right, out, err);
+        if (!st && right)
             return HP_OK;
         size_t len = strlen(tried);
         snprintf(tried + len, sizeof tried - len, "%s%s", len ? ", " : "",
@@ -206,7 +208,7 @@ hp_status hp__blas_open(hp__blas *out, const hp__blas_source *source,
             return st;
     }
     return hp_fail(err, HP_UNSUPPORTED,
-                   "OpenBLAS multiplies matrices wrongly on this processor "
+                   "OpenBLAS computes wrongly with matrices on this processor "
                    "(cores tried: %s)",
                    tried);
 }

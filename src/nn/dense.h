@@ -44,4 +44,9 @@ double hp__cholesky_condition(const hp__blas *b, const double *factor, size_t n,
 /* The largest sum of absolute values of a row. */
 double hp__dense_norm1(const double *a, size_t n);
 
+/* *right = 1: all of the above is right on small odd-sized matrices, up to what
+ * rounding explains. Takes less than a millisecond. */
+HP_CHECKED
+hp_status hp__dense_check(int *right, const hp__blas *b, hp_error *err);
+
 #endif

@@ -3,7 +3,7 @@
  * ones are stand-ins that make the mistakes a broken kernel makes.
  */
 #include "headprune/backend.h"
-#include "nn/blas.h"
+#include "nn/dense.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -132,14 +132,186 @@ static void the_check_fails_every_wrong_product(void **state)
     assert_int_equal(is_right(writes_past_the_row), 0);
 }
 
+/* ---- double precision ---- */
+
+/* The real routines, which the wrong ones below call. */
+static hp__blas real;
+
+typedef void gemm(int order, int a_form, int b_form, int m, int n, int k,
+                  double alpha, const double *a, int lda, const double *b,
+                  int ldb, double beta, double *c, int ldc);
+typedef void potrf(const char *uplo, const int *n, double *a, const int *lda,
+                   int *info);
+typedef void potrs(const char *uplo, const int *n, const int *nrhs,
+                   const double *a, const int *lda, double *b, const int *ldb,
+                   int *info);
+typedef void pocon(const char *uplo, const int *n, const double *a,
+                   const int *lda, const double *norm, double *rcond,
+                   double *work, int *iwork, int *info);
+
+/* Parameters are cblas's and LAPACK's:
+ * NOLINTBEGIN(readability-function-size) */
+
+static void gemm_misses_an_entry(int order, int a_form, int b_form, int m,
+                                 int n, int k, double alpha, const double *a,
+                                 int lda, const double *b, int ldb, double beta,
+                                 double *c, int ldc)
+{
+    double *last = &c[(size_t)(m - 1) * (size_t)ldc + (size_t)(n - 1)];
+    ((gemm *)real.dgemm)(order, a_form, b_form, m, n, k, alpha, a, lda, b, ldb,
+                         beta, c, ldc);
+    if (m > 100)
+        *last *= 1 + 1e-8;
+}
+
+static void gemm_forgets_to_add(int order, int a_form, int b_form, int m, int n,
+                                int k, double alpha, const double *a, int lda,
+                                const double *b, int ldb, double beta,
+                                double *c, int ldc)
+{
+    (void)beta;
+    ((gemm *)real.dgemm)(order, a_form, b_form, m, n, k, alpha, a, lda, b, ldb,
+                         0.0, c, ldc);
+}
+
+static void gemm_takes_b_the_wrong_way(int order, int a_form, int b_form, int m,
+                                       int n, int k, double alpha,
+                                       const double *a, int lda,
+                                       const double *b, int ldb, double beta,
+                                       double *c, int ldc)
+{
+    enum { NO_TURN = 111 };
+    int other = m == 9 && b_form != NO_TURN ? NO_TURN : b_form;
+    ((gemm *)real.dgemm)(order, a_form, other, m, n, k, alpha, a, lda, b, ldb,
+                         beta, c, ldc);
+}
+
+static void gemm_writes_past_the_row(int order, int a_form, int b_form, int m,
+                                     int n, int k, double alpha,
+                                     const double *a, int lda, const double *b,
+                                     int ldb, double beta, double *c, int ldc)
+{
+    ((gemm *)real.dgemm)(order, a_form, b_form, m, n, k, alpha, a, lda, b, ldb,
+                         beta, c, ldc);
+    c[n] = 0;
+}
+
+/* The part of a factorisation that a product of panels makes. */
+static void potrf_is_a_little_off(const char *uplo, const int *n, double *a,
+                                  const int *lda, int *info)
+{
+    ((potrf *)real.dpotrf)(uplo, n, a, lda, info);
+    if (*n > 100)
+        a[(size_t)*n * 100 + 3] += 1e-6;
+}
+
+static void potrf_spoils_the_rest(const char *uplo, const int *n, double *a,
+                                  const int *lda, int *info)
+{
+    ((potrf *)real.dpotrf)(uplo, n, a, lda, info);
+    a[*n > 1 ? *n - 2 : 0] += *n > 100;
+    a[*n - 1] += *n > 100;
+}
+
+static void potrf_takes_all(const char *uplo, const int *n, double *a,
+                            const int *lda, int *info)
+{
+    ((potrf *)real.dpotrf)(uplo, n, a, lda, info);
+    *info = 0;
+}
+
+static void potrs_misses_a_column(const char *uplo, const int *n,
+                                  const int *nrhs, const double *a,
+                                  const int *lda, double *b, const int *ldb,
+                                  int *info)
+{
+    int rows = *nrhs > 8 ? 8 : *nrhs;
+    ((potrs *)real.dpotrs)(uplo, n, &rows, a, lda, b, ldb, info);
+}
+
+static void potrs_is_a_little_off(const char *uplo, const int *n,
+                                  const int *nrhs, const double *a,
+                                  const int *lda, double *b, const int *ldb,
+                                  int *info)
+{
+    ((potrs *)real.dpotrs)(uplo, n, nrhs, a, lda, b, ldb, info);
+    b[*n - 1] += *n > 100 ? 1e-7 : 0;
+}
+
+static void pocon_is_off(const char *uplo, const int *n, const double *a,
+                         const int *lda, const double *norm, double *rcond,
+                         double *work, int *iwork, int *info)
+{
+    ((pocon *)real.dpocon)(uplo, n, a, lda, norm, rcond, work, iwork, info);
+    *rcond *= 1.0001;
+}
+
+/* NOLINTEND(readability-function-size) */
+
+static int dense_is_right(const hp__blas *b)
+{
+    int answer = -1;
+    assert_int_equal(hp__dense_check(&answer, b, NULL), HP_OK);
+    return answer;
+}
+
+static int load_real(void **state)
+{
+    (void)state;
+    return (int)hp__openblas.load(&real, NULL, NULL);
+}
+
+/* Tests of the environment load it anew. */
+static int unload_real(void **state)
+{
+    (void)state;
+    hp__openblas.unload(&real);
+    return 0;
+}
+
+static void the_check_fails_every_wrong_double(void **state)
+{
+    (void)state;
+    assert_int_equal(dense_is_right(&real), 1);
+    gemm *const products[] = {gemm_misses_an_entry, gemm_forgets_to_add,
+                              gemm_takes_b_the_wrong_way,
+                              gemm_writes_past_the_row};
+    potrf *const factors[] = {potrf_is_a_little_off, potrf_spoils_the_rest,
+                              potrf_takes_all};
+    potrs *const solutions[] = {potrs_misses_a_column, potrs_is_a_little_off};
+    for (size_t i = 0; i < 4; i++) {
+        hp__blas b = real;
+        b.dgemm = (void (*)(void))products[i];
+        assert_int_equal(dense_is_right(&b), 0);
+    }
+    for (size_t i = 0; i < 3; i++) {
+        hp__blas b = real;
+        b.dpotrf = (void (*)(void))factors[i];
+        assert_int_equal(dense_is_right(&b), 0);
+    }
+    for (size_t i = 0; i < 2; i++) {
+        hp__blas b = real;
+        b.dpotrs = (void (*)(void))solutions[i];
+        assert_int_equal(dense_is_right(&b), 0);
+    }
+    hp__blas b = real;
+    b.dpocon = (void (*)(void))pocon_is_off;
+    assert_int_equal(dense_is_right(&b), 0);
+}
+
 /* ---- stepping down ---- */
 
+/* Haswell alone is right; Nehalem is wrong in double only. */
 static hp_status load_fake(hp__blas *out, const char *core, hp_error *err)
 {
     (void)err;
-    memset(out, 0, sizeof *out);
+    *out = real;
     snprintf(out->core, sizeof out->core, "%s", core ? core : "own choice");
-    out->multiply = strcmp(out->core, "Haswell") ? forgets_an_edge : right;
+    out->multiply = right;
+    if (!strcmp(out->core, "Nehalem"))
+        out->dpotrf = (void (*)(void))potrf_is_a_little_off;
+    else if (strcmp(out->core, "Haswell") != 0)
+        out->multiply = forgets_an_edge;
     return HP_OK;
 }
 
@@ -275,8 +447,13 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_check_passes_a_right_product),
         cmocka_unit_test(the_check_fails_every_wrong_product),
-        cmocka_unit_test(a_wrong_core_gives_way_to_the_next_lower),
-        cmocka_unit_test(no_right_core_is_unsupported_and_names_them),
+        cmocka_unit_test_setup_teardown(the_check_fails_every_wrong_double,
+                                        load_real, unload_real),
+        cmocka_unit_test_setup_teardown(
+            a_wrong_core_gives_way_to_the_next_lower, load_real, unload_real),
+        cmocka_unit_test_setup_teardown(
+            no_right_core_is_unsupported_and_names_them, load_real,
+            unload_real),
         cmocka_unit_test(openblas_opens_and_says_what_it_is),
         cmocka_unit_test(the_environment_is_left_as_it_was),
 #if defined(__x86_64__)
