@@ -14,10 +14,11 @@ from xml.etree import ElementTree
 import run as runner
 
 CURVES = {  # name: title, x axis
-    "tokens": ("entropy, GPT-2 small, sequences of 512", "tokens"),
+    "tokens": ("entropy, GPT-2 small cut to 4 layers, sequences of 512",
+               "tokens"),
     "length": ("entropy, GPT-2 small, 8,192 tokens", "length of a sequence"),
-    "layers": ("entropy, GPT-2 small widened or cut to so many layers, "
-               "8 x 512 tokens", "layers"),
+    "layers": ("entropy, GPT-2 small with as many layers, 8 x 512 tokens",
+               "layers"),
     "bytes": ("magnitude, the same models, warm cache",
               "attention weights, MB"),
     "threads": ("entropy, GPT-2 small, 8 x 512 tokens", "threads"),
@@ -46,28 +47,29 @@ def fit(xs, ys):
                              for x, y in zip(xs, ys))
 
 
-def step(top):
+def step(top, least=0.0):
     """A round distance of about four lines up to `top`."""
     unit = 10 ** len(str(int(1e9 * top / 4))) / 1e10
-    return next(k * unit for k in (1, 2, 5, 10) if top / (k * unit) <= 5)
+    return max(least, next(k * unit for k in (1, 2, 5, 10)
+                           if top / (k * unit) <= 5))
 
 
 def number(x):
     return f"{x:,.6g}"
 
 
-def panel(left, unit, xs, rows, label):
-    """Points with their spread, and the line, in axes that start at 0."""
+def panel(left, unit, xs, rows, label, lined):
+    """Points with their spread, in axes that start at 0; `lined`: and the
+    straight line through them."""
     ys = [statistics.median(r) for r in rows]
     right, top = max(xs) * 1.05, max(map(max, rows)) * 1.08
-    start, slope, _ = fit(xs, ys) if len(xs) > 2 else (0, 0, 0)
 
     def at(x, y):
         return left + x / right * WIDTH, TOP + HEIGHT - y / top * HEIGHT
 
     out = [f'<text class="dim" x="{left}" y="{TOP - 8}">{unit}</text>']
     for axis, end in ((0, right), (1, top)):
-        gap = step(end)
+        gap = step(end, 1 - axis)
         for i in range(int(end / gap) + 1):
             x, y = at(i * gap, 0) if axis == 0 else at(0, i * gap)
             out.append(f'<text class="dim" x="{x:.1f}" y="{y + 16:.1f}" '
@@ -77,7 +79,8 @@ def panel(left, unit, xs, rows, label):
                        f'y1="{y:.1f}" y2="{y:.1f}"/>'
                        f'<text class="dim" x="{x - 6:.1f}" y="{y + 4:.1f}" '
                        f'text-anchor="end">{number(i * gap)}</text>')
-    if len(xs) > 2:
+    if lined:
+        start, slope, _ = fit(xs, ys)
         (x1, y1), (x2, y2) = (at(x, start + slope * x) for x in (0, max(xs)))
         out.append(f'<line class="fit" x1="{x1:.1f}" y1="{y1:.1f}" '
                    f'x2="{x2:.1f}" y2="{y2:.1f}"/>')
@@ -101,24 +104,28 @@ def draw(curve, points):
              f'aria-label="{title}"><style>{STYLE}</style>',
              f'<text class="text" x="{LEFT}" y="16" font-weight="600">{title}'
              f'</text>',
-             *panel(LEFT, "seconds", xs, [p["seconds"] for p in points], label),
+             *panel(LEFT, "seconds", xs, [p["seconds"] for p in points], label,
+                    len(xs) > 2),
              *panel(2 * LEFT + WIDTH + 20, "MiB resident", xs,
-                    [p["resident"] for p in points], label), "</svg>"]
+                    [p["resident"] for p in points], label, False), "</svg>"]
     return "\n".join(lines) + "\n"
 
 
 def table(curves):
-    lines = ["| against | time | off the line | memory | off the line |",
-             "|---|---|---|---|---|"]
+    lines = ["| against | from | to | seconds | off the line | MiB resident |",
+             "|---|---|---|---|---|---|"]
     for curve, points in curves.items():
         xs = [p["x"] for p in points]
-        cells = [CURVES[curve][1]]
-        for key, unit in (("seconds", "s"), ("resident", "MiB")):
-            start, slope, off = fit(xs, [statistics.median(p[key])
-                                         for p in points])
-            cells += [f"{start:.3g} {'+-'[slope < 0]} {abs(slope):.3g} x {unit}",
-                      f"{100 * off:.1f} %"]
-        lines.append("| " + " | ".join(cells) + " |")
+        times, memory = ([statistics.median(p[key]) for p in points]
+                         for key in ("seconds", "resident"))
+        line, off = f"{times[0]:.3g}, {times[-1]:.3g}", ""
+        if len(xs) > 2:
+            start, slope, worst = fit(xs, times)
+            line = f"{start:.3g} {'+-'[slope < 0]} {abs(slope):.3g} x"
+            off = f"{100 * worst:.0f} %"
+        lines.append(f"| {CURVES[curve][1]} | {number(xs[0])} | "
+                     f"{number(xs[-1])} | {line} | {off} | "
+                     f"{min(memory):.1f} to {max(memory):.1f} |")
     return "\n".join(lines)
 
 
@@ -156,7 +163,7 @@ def main():
         text = draw(curve, members)
         ElementTree.fromstring(text)
         Path(o.out, f"growth-{curve}.svg").write_text(text)
-    print(table({c: m for c, m in curves.items() if len(m) > 2}))
+    print(table(curves))
     if not o.only and curves.keys() != CURVES.keys():
         sys.exit(f"curves are missing: {CURVES.keys() - curves.keys()}")
 

@@ -26,10 +26,11 @@ static void print_values(const char *key, const double *values, int n)
     putchar(']');
 }
 
-static void measure(const bench *b, const point *p, char *const argv[])
+static void measure(const bench *b, const point *p, int usual,
+                    char *const argv[])
 {
     static double seconds[BENCH_MOST], resident[BENCH_MOST];
-    int n = bench_repeat(b, 3);
+    int n = bench_repeat(b, usual);
     for (int i = b->tiny ? 0 : -1; i < n; i++) { /* -1 warms the cache */
         bench_child c = bench_run(argv);
         seconds[i < 0 ? 0 : i] = c.seconds;
@@ -91,7 +92,7 @@ static void entropy(const bench *b, const point *p)
                      threads,
                      folder,
                      NULL};
-    measure(b, p, texts);
+    measure(b, p, 3, texts);
     for (size_t i = 0; i < 6; i++)
         free(texts[i]);
     remove(path);
@@ -115,14 +116,15 @@ static void magnitude(const bench *b, size_t layers)
                      strdup("--json"),
                      folder,
                      NULL};
-    measure(b, &p, texts);
-    for (size_t i = 0; texts[i]; i++)
+    measure(b, &p, 21, texts);
+    for (size_t i = 0; i < 5; i++)
         free(texts[i]);
+    free(folder);
 }
 
 int main(int argc, char **argv)
 {
-    static const size_t counts[] = {1, 2, 4, 8, 16, 32};
+    static const size_t counts[] = {1, 4, 8, 16, 32, 64, 96};
     static const size_t lengths[] = {64, 128, 256, 512, 1024};
     static const size_t depths[] = {1, 2, 4, 8, 12, 16, 24};
     bench b = bench_begin(argc, argv);
@@ -130,9 +132,9 @@ int main(int argc, char **argv)
     if (!b.headprune)
         bench_fail("--headprune PROGRAM is needed");
     size_t length = b.tiny ? 16 : 512, all = b.tiny ? 128 : 8192;
-    for (size_t i = 0; i < 6; i++)
-        entropy(&b, &(point){"tokens", (double)(counts[i] * length),
-                             shape.layers, counts[i], length, b.threads});
+    for (size_t i = 0; i < (b.tiny ? 3U : 7U); i++)
+        entropy(&b, &(point){"tokens", (double)(counts[i] * length), 4,
+                             counts[i], length, b.threads});
     for (size_t i = 0; i < (b.tiny ? 2U : 5U); i++)
         entropy(&b, &(point){"length", (double)lengths[i], shape.layers,
                              all / lengths[i], lengths[i], b.threads});

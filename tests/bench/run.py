@@ -23,8 +23,8 @@ class Failed(Exception):
 
 def options():
     p = argparse.ArgumentParser(description=__doc__)
-    p.add_argument("--programs", required=True, help="folder of bench_*")
-    p.add_argument("--headprune", required=True, help="the program")
+    p.add_argument("--programs", help="folder of bench_*")
+    p.add_argument("--headprune", help="the program")
     p.add_argument("--models", help="models are made there and kept "
                    "(default: made for this run)")
     p.add_argument("--only", help="rows whose names hold this, or match it as "
@@ -36,11 +36,17 @@ def options():
                    "program gives the rows that it lists; no peers")
     p.add_argument("--list", action="store_true", help="names of rows")
     p.add_argument("--json", help="the rows, and what ran them, to this file")
+    p.add_argument("--from", action="append", dest="files", metavar="JSON",
+                   help="run nothing: the table of what --json wrote; given "
+                   "again, later files' rows take the place of earlier ones")
     p.add_argument("--python", action="append", help="run peers with this "
                    "Python; may be given more than once (default: this one)")
     p.add_argument("--prefix", default="", help="put before every program, "
                    "such as 'nice -n -5'")
-    return p.parse_args()
+    o = p.parse_args()
+    if not o.files and not (o.programs and o.headprune):
+        p.error("--programs and --headprune are needed")
+    return o
 
 
 # ---- programs ----
@@ -200,6 +206,17 @@ def run_job(o, command, choice, seen):
     return rows, [i["uses"] for i in items if "uses" in i]
 
 
+def merge(files):
+    """Rows of several runs, the newest of each name, and what they used."""
+    rows, uses = {}, []
+    for path in files:
+        with open(path, encoding="utf-8") as f:
+            part = json.load(f)
+        rows.update((r["row"], parse(json.dumps(r))) for r in part["rows"])
+        uses += [u for u in part["uses"] if u not in uses]
+    return list(rows.values()), uses
+
+
 def run(o):
     rows, uses, failures = [], machine(), []
     for command, choice in jobs(o):
@@ -263,10 +280,28 @@ def check_runner():
         assert refuses((listed, [{"row": n} for n in printed])), printed
 
 
+def check_merge():
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [f"{folder}/{i}" for i in range(2)]
+        for path, names, use in zip(paths, ("ab", "bc"), ("x", "x")):
+            with open(path, "w", encoding="utf-8") as f:
+                json.dump({"uses": [use], "rows": [
+                    {"row": n, "skipped": path} for n in names]}, f)
+        rows, uses = merge(paths)
+    assert uses == ["x"]
+    assert [(r["row"], paths.index(r["skipped"])) for r in rows] == [
+        ("a", 0), ("b", 1), ("c", 1)]
+
+
 def main():
     o = options()
     if o.check:
         check_runner()
+        check_merge()
+    if o.files:
+        rows, uses = merge(o.files)
+        print(table(rows), *(f"- {u}" for u in uses), sep="\n")
+        return 0
     if o.models:
         return run(o)
     with tempfile.TemporaryDirectory(prefix="headprune-bench-") as o.models:
