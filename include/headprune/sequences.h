@@ -26,7 +26,7 @@ typedef struct hp_special {
 
 /* Where sequences came from, as documents say it. */
 typedef struct hp_calibration_info {
-    const char *source; /* a path, "standard input", "embedded:novels" */
+    const char *source; /* a path, "standard input", "embedded:mixed" */
     const char *sha256; /* 64 hex digits over the (inflated) bytes read */
     size_t sequences, length, tokens; /* length: of the longest; tokens: of both
                                          sides of pairs */

@@ -46,7 +46,7 @@ static void tell_calibration(FILE *out, const work *w)
     const hp_calibration_info *info = &w->scores->calibration;
     const char *source = info->source;
     if (!strncmp(source, "embedded:", 9))
-        source = "built-in sample (twelve novels)";
+        source = "built-in sample (mixed English)";
     if (info->tokens == info->sequences * info->length)
         fprintf(out, "calibration: %s, %zu x %zu tokens", source,
                 info->sequences, info->length);

@@ -115,7 +115,7 @@ static void say_data(const work *w, const cli *c, const char *what)
     int pairs = hp_calibration_sequences(w->calibration)->decoder != NULL;
     if (!strncmp(info->source, "embedded:", 9))
         console_say(&c->con, SAY_NOTE,
-                    "%s: built-in sample (twelve novels), %zu %sx %zu "
+                    "%s: built-in sample (mixed English), %zu %sx %zu "
                     "tokens; --data FILE uses your own",
                     what, info->sequences, pairs ? "pairs of 2 " : "",
                     info->length);

@@ -5,12 +5,12 @@
 
 #include <stddef.h>
 
-/* The embedded calibration text: twelve passages of English novels, made from
- * novels.txt by embed.cmake. */
-extern const unsigned char hp__novels[]; /* gzip */
-extern const size_t hp__novels_size, hp__novels_len;
+/* The embedded calibration text: English novels and modern texts in turns
+ * (models/text/README.md says which), made from mixed.txt by embed.cmake. */
+extern const unsigned char hp__mixed[]; /* gzip */
+extern const size_t hp__mixed_size, hp__mixed_len;
 
-#define HP__SAMPLE_NAME "embedded:novels"
+#define HP__SAMPLE_NAME "embedded:mixed"
 
 /* The text, NUL-terminated, freed by free(). */
 HP_CHECKED

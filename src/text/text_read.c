@@ -10,16 +10,16 @@
 hp_status hp__sample_read(char **out, size_t *len, hp_error *err)
 {
     char *text = NULL;
-    hp_status st = hp__new(&text, hp__novels_len + 1, 1, err);
+    hp_status st = hp__new(&text, hp__mixed_len + 1, 1, err);
     if (!st)
-        st = hp__zio_inflate(text, hp__novels_len, hp__novels, hp__novels_size,
+        st = hp__zio_inflate(text, hp__mixed_len, hp__mixed, hp__mixed_size,
                              err);
     if (st) {
         free(text);
         return st;
     }
     *out = text;
-    *len = hp__novels_len;
+    *len = hp__mixed_len;
     return HP_OK;
 }
 

@@ -70,7 +70,7 @@ load common
 @test "the built-in sample is named on stderr, -q hides it" {
     hp score entropy --sequences 2 --length 32 "$ROOT/models/gpt2-novels"
     succeeds
-    fgrep_line="headprune: calibration: built-in sample (twelve novels), 2 x 32 tokens; --data FILE uses your own"
+    fgrep_line="headprune: calibration: built-in sample (mixed English), 2 x 32 tokens; --data FILE uses your own"
     [ "$stderr" = "$fgrep_line" ]
     hp -q score entropy --sequences 2 --length 32 "$ROOT/models/gpt2-novels"
     succeeds

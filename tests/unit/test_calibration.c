@@ -301,10 +301,10 @@ static void the_embedded_sample_is_the_default(void **state)
     hp_calibration_options o = {.max_length = 256, .vocab = 1000};
     assert_int_equal(hp_calibration_open(&c, s->gpt2, &o, &s->err), HP_OK);
     const hp_calibration_info *info = hp_calibration_info_get(c);
-    assert_string_equal(info->source, "embedded:novels");
+    assert_string_equal(info->source, "embedded:mixed");
     assert_string_equal(
         info->sha256,
-        "f426916dc5094db9397cc6a7c0f750566f58dd5207a2dfb047923eccb169ded2");
+        "1f89e0a1e522ae79b3885c2aca3a3f4083ccb0a4a49fe2008a91df8113ad32ca");
     assert_int_equal(info->sequences, 32);
     assert_int_equal(info->length, 256);
     assert_int_equal(info->tokens, 32 * 256);
@@ -315,14 +315,60 @@ static void the_embedded_sample_is_the_file_in_the_sources(void **state)
 {
     setup *s = *state;
     hp_calibration *c = NULL;
-    const char *path = "src/text/novels.txt";
+    const char *path = "src/text/mixed.txt";
     hp_calibration_options o = {
         .data = &path, .n_data = 1, .max_length = 256, .vocab = 1000};
     assert_int_equal(hp_calibration_open(&c, s->gpt2, &o, &s->err), HP_OK);
     assert_string_equal(
         hp_calibration_info_get(c)->sha256,
-        "f426916dc5094db9397cc6a7c0f750566f58dd5207a2dfb047923eccb169ded2");
+        "1f89e0a1e522ae79b3885c2aca3a3f4083ccb0a4a49fe2008a91df8113ad32ca");
     hp_calibration_free(c);
+}
+
+/* What a default run on a small vocabulary reads, as text. */
+static void the_first_windows_of_the_sample_hold_all_kinds_of_text(void **state)
+{
+    setup *s = *state;
+    static const char *const parts[] = {
+        "the Fish-Footman", /* the first of twelve novels, and the last */
+        "cavorting around on their horses",
+        "the harbour authority said",
+        "long read_line(FILE *in",
+        "JONAS: Which one?",
+        "- 300 g brown lentils",
+        "Subject: Re: Re: invoice",
+        "| Jan   |     142.6 |",
+        "The common swift (Apus apus)",
+        "#!/usr/bin/env python3",
+        "WARNING: Switch the unit off",
+        "Q: I deleted a file",
+        "Minutes of the residents' meeting",
+        "Dear Grandad,",
+        "2024-03-18T06:00:01Z INFO",
+        "what we call multitasking",
+        "\"order\": \"A-20931\"",
+        "Why the sky is blue",
+    };
+    hp_tokenizer *t = NULL;
+    hp_detokenizer *d = NULL;
+    hp_calibration *c = NULL;
+    hp_calibration_options o = {.max_length = 256, .vocab = 4096};
+    const char *text = NULL;
+    size_t len = 0;
+    if (hp_tokenizer_open(&t, "models/gpt2-novels", 4096, &s->err) ||
+        hp_calibration_open(&c, t, &o, &s->err) ||
+        hp_detokenizer_open(&d, t, &s->err))
+        fail_msg("%s", s->err.message);
+    const hp_sequences *q = hp_calibration_sequences(c);
+    assert_int_equal(q->start[q->n], 32 * 256);
+    assert_int_equal(
+        hp_detokenizer_add(&text, &len, d, q->ids, 32 * 256, &s->err), HP_OK);
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+        if (!strstr(text, parts[i]))
+            fail_msg("no \"%s\"", parts[i]);
+    hp_detokenizer_free(d);
+    hp_calibration_free(c);
+    hp_tokenizer_free(t);
 }
 
 static void a_window_has_512_tokens_unless_the_model_takes_fewer(void **state)
@@ -678,6 +724,8 @@ int main(void)
         cmocka_unit_test(texts_are_joined_as_ids_in_order),
         cmocka_unit_test(the_embedded_sample_is_the_default),
         cmocka_unit_test(the_embedded_sample_is_the_file_in_the_sources),
+        cmocka_unit_test(
+            the_first_windows_of_the_sample_hold_all_kinds_of_text),
         cmocka_unit_test(a_window_has_512_tokens_unless_the_model_takes_fewer),
         cmocka_unit_test(text_without_tokens_is_refused),
         cmocka_unit_test(text_that_is_not_utf8_is_refused),

@@ -39,7 +39,7 @@ static hp_scores make_scores(void)
         .unit = "nat",
         .prunes_highest = 1,
         .has_calibration = 1,
-        .calibration = {.source = "embedded:novels",
+        .calibration = {.source = "embedded:mixed",
                         .sha256 = HEX,
                         .sequences = 32,
                         .length = 256,
@@ -77,7 +77,7 @@ static const char scores_text[] =
     "  },\n"
     "  \"method\": {\"name\": \"entropy\", \"unit\": \"nat\", "
     "\"prunes\": \"highest\"},\n"
-    "  \"calibration\": {\"source\": \"embedded:novels\", \"sha256\": "
+    "  \"calibration\": {\"source\": \"embedded:mixed\", \"sha256\": "
     "\"" HEX "\", \"sequences\": 32, \"length\": 256, \"tokens\": 8192},\n"
     "  \"heads\": [\n"
     "    {\"id\": \"0:0\", \"block\": 0, \"name\": \"h.0.attn\", "
@@ -403,7 +403,7 @@ static void a_report_carries_scores_and_core(void **state)
     s.values = v;
     s.rank = r;
     char *text = make_report(&j, &s, "Haswell");
-    assert_non_null(strstr(text, "\"source\": \"embedded:novels\""));
+    assert_non_null(strstr(text, "\"source\": \"embedded:mixed\""));
     assert_non_null(strstr(text, "\"head\": 1, \"score\": 2.5, \"rank\": 6, "
                                  "\"pruned\": true}"));
     assert_non_null(strstr(text, "{\"blas_core\": \"Haswell\"}"));

@@ -67,7 +67,7 @@ static hp_sweep make_sweep(void)
                   .head_dim = 8,
                   .parameters = 1234},
         .has_calibration = 1,
-        .calibration = {.source = "embedded:novels",
+        .calibration = {.source = "embedded:mixed",
                         .sha256 = HEX,
                         .sequences = 32,
                         .length = 256,
@@ -106,7 +106,7 @@ static const char text[] = TOOL
     "    \"parameters\": 1234,\n"
     "    \"fingerprint\": \"sha256:" HEX "\"\n"
     "  },\n"
-    "  \"calibration\": {\"source\": \"embedded:novels\", \"sha256\": \"" HEX
+    "  \"calibration\": {\"source\": \"embedded:mixed\", \"sha256\": \"" HEX
     "\", \"sequences\": 32, \"length\": 256, \"tokens\": 8192},\n"
     "  \"policy\": {\"scope\": \"layer\", \"keep\": 1, \"group\": \"even\"},\n"
     "  \"baseline\": {\n"
