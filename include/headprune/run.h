@@ -76,10 +76,8 @@ typedef struct hp_seen_gradients {
                             being that of row 0 */
     size_t rows, n;      /* query positions; n_heads * head_dim */
     const float *z;      /* [rows, n] the heads' outputs, head by head */
-    const float *z_gradient; /* [rows, n] dL/dz */
-    size_t width;            /* D */
-    const float *gradient;   /* [rows, D] of what the output projection gives */
-    const double *losses;    /* [n_sequences] nats; 0 without labels */
+    const float *z_gradient;  /* [rows, n] dL/dz */
+    const double *losses;     /* [n_sequences] nats; 0 without labels */
     const uint32_t *n_labels; /* [n_sequences] */
 } hp_seen_gradients;
 
@@ -136,9 +134,9 @@ typedef struct hp_run_options {
     const hp_backend *backend; /* required */
     size_t budget;    /* bytes for hidden states of all variants, and for the
                          outputs that an observer sees; 0: 64 MiB; at least one
-                         piece of whole sequences is always held. A backward
-                         pass keeps the input of every part of every layer:
-                         beyond the budget in a temporary file (TMPDIR) */
+                         piece of whole sequences is always held. What a
+                         backward pass keeps of the forward pass lies in a
+                         temporary file (TMPDIR) when it does not fit */
     unsigned threads; /* 0: all that this process may use */
     /* [n_variants] masks of [heads of the model], 1: the head's output is taken
      * as zero; an entry may be NULL: nothing is masked. n_variants 0: one

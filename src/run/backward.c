@@ -1,6 +1,6 @@
 /*
- * The one backward pass of a part, for all architectures: the part is computed
- * again from its input, and its steps are turned around, last one first.
+ * The one backward pass of a part, for all architectures: its steps are turned
+ * around, last one first, with what the forward pass has kept of them.
  */
 #include "run/backward.h"
 
@@ -18,17 +18,27 @@ void hp__map_back(float *c, size_t ldc, const hp__run *r, const hp__map *map,
     hp__map_apply(c, ldc, r, &turned, g, add);
 }
 
-static hp__matrix rows_of(float *at, hp__share s, size_t width)
+hp__matrix hp__share_gradient(const hp__run *r, hp__share s)
 {
-    return (hp__matrix){at + s.piece->row * width, s.piece->rows, width, width};
+    size_t d = r->model->spec.width;
+    float *all = r->backward->gradients[r->stack - r->stacks];
+    return (hp__matrix){all + s.piece->row * d, s.piece->rows, d, d};
 }
 
-/* A part that is turned around: its input x, its norm, and g, the gradient of
- * its output and then of its input. */
+/* A part that is turned around: what its norm takes, the norm, and the gradient
+ * of its output and then of its input. */
 typedef struct part_back {
     hp__matrix x, g;
     const hp__norm *norm;
 } part_back;
+
+static hp_status open_part(const part_back *p, const hp__run *r,
+                           hp__kept_place at, hp_error *err)
+{
+    at.what = HP__KEPT_NORMED;
+    return p->norm->kind == HP_NORM_NONE ? HP_OK
+                                         : hp__recall(r, &at, &p->x, err);
+}
 
 static int is_normed(const hp__run *r, const part_back *p, int first)
 {
@@ -36,18 +46,12 @@ static int is_normed(const hp__run *r, const part_back *p, int first)
 }
 
 /* From the gradient of norm(x + inner W + b) or x + inner W + b to that of what
- * is added to x, in g, and of `inner`, in `out`. Where the norm comes last x is
- * replaced by what the norm takes. */
+ * is added to x, in g, and of `inner`, in `out`. */
 static void part_output_back(const hp__run *r, const part_back *p,
-                             const hp__map *map, const hp__matrix *inner,
-                             hp__matrix out)
+                             const hp__map *map, hp__matrix out)
 {
-    if (is_normed(r, p, 0)) {
-        hp__map_apply(p->x.at, p->x.ld, r, map, inner, 1);
-        if (map->bias)
-            r->kernels->add_bias(&p->x, map->bias);
+    if (is_normed(r, p, 0))
         r->kernels->norm_back(p->g.at, p->g.ld, &p->x, p->norm);
-    }
     hp__map_back(out.at, out.ld, r, map, &p->g, 0);
 }
 
@@ -57,6 +61,7 @@ static void part_input_back(const hp__run *r, const part_back *p,
 {
     if (is_normed(r, p, 1))
         r->kernels->norm_back(in->at, in->ld, &p->x, p->norm);
+    r->kernels->add(&p->g, in->at, in->ld);
 }
 
 /* ---- attention ---- */
@@ -93,8 +98,8 @@ static hp__matrix maps_back(hp__run *r, const hp__heads_back *h,
             hp__matrix encoded = hp__share_encoded(r, share);
             g.rows = encoded.rows;
             g.ld = a->encoded_width;
-            float *to = r->backward->stacks[0].gradient +
-                        (encoded.at - r->stacks[0].hidden);
+            float *to =
+                r->backward->gradients[0] + (encoded.at - r->stacks[0].hidden);
             hp__map_back(to, width, r, map, &g, 1);
         } else {
             hp__map_back(in.at, in.ld, r, map, &g, i > 0);
@@ -117,37 +122,35 @@ static hp__matrix project_back(hp__run *r, const hp__heads *heads,
     return maps_back(r, &back, scratch);
 }
 
-/* 1: the input of the part that is computed is an embedding. */
-static int is_lowest(const hp__run *r, size_t part)
+static hp_status attention_back(hp__run *r, const hp__attention *a,
+                                hp__share share, hp__scratch *scratch,
+                                hp_error *err)
 {
-    return !part && r->layer_index == r->stack->first_layer;
-}
-
-static void attention_back(hp__run *r, const hp__attention *a, hp__share share,
-                           hp__scratch *scratch)
-{
-    const hp__backward *w = r->backward;
-    size_t width = (size_t)a->block->n_heads * a->block->head_dim;
-    int lowest = is_lowest(r, w->part);
-    part_back p = {.x = hp__share_hidden(r, share), .norm = &a->norm};
-    p.g = rows_of(w->stack->gradient, share, p.x.n);
-    hp__matrix z = rows_of(w->z, share, width), in = {0};
-    hp__matrix dz = rows_of(w->z_gradient, share, width);
+    hp__kept_place at = {.share = share,
+                         .part = (size_t)(a - r->layer.attention)};
+    part_back p = {.x = hp__share_hidden(r, share),
+                   .g = hp__share_gradient(r, share),
+                   .norm = &a->norm};
+    hp__matrix dz = hp__share_outputs(r, a, share);
     hp__map o = hp__projection_of(r, a, share.variant);
-    hp__heads heads = hp__project_heads(r, a, share, scratch);
-    heads.z = z.at;
-    heads.ld_z = z.ld;
-    hp__attend_all(r, &heads);
-    if (hp__outcome_stops(&r->outcome, hp__work_place(r, share, 0)))
-        return;
-    part_output_back(r, &p, &o, &z, dz);
-    if (!lowest) {
-        in = project_back(r, &heads, &dz, scratch);
+    hp_status st = open_part(&p, r, at, err);
+    if (!st)
+        st = hp__recall_heads(r, a, share, scratch, err);
+    if (st)
+        return st;
+    const hp__heads heads = {.attention = a,
+                             .share = share,
+                             .qkv = scratch->wide,
+                             .encoded = scratch->wide + dz.rows * a->width,
+                             .z = dz.at,
+                             .ld_z = dz.ld};
+    dz.at = r->backward->z_gradient + (dz.at - r->outputs);
+    part_output_back(r, &p, &o, dz);
+    if (!hp__kept_lowest(r, at.part)) {
+        hp__matrix in = project_back(r, &heads, &dz, scratch);
         part_input_back(r, &p, &in);
     }
-    memcpy(p.x.at, p.g.at, p.x.rows * p.x.n * sizeof *p.x.at);
-    if (!lowest)
-        r->kernels->add(&p.g, in.at, in.ld);
+    return HP_OK;
 }
 
 /* ---- MLP ---- */
@@ -156,7 +159,8 @@ static void attention_back(hp__run *r, const hp__attention *a, hp__share share,
 typedef struct middle {
     hp__matrix up, pre; /* x U + b, and what is activated (without its bias): up
                            itself when there is no gate */
-    hp__matrix act, g;  /* what the last projection reads, and its gradient */
+    hp__matrix act, g;  /* of a gated one what is activated, and the gradient of
+                           what the last projection reads */
     const float *bias;  /* of `pre` */
 } middle;
 
@@ -167,36 +171,23 @@ static middle middle_of(const hp__run *r, const hp__scratch *scratch,
     size_t n = w->up.n_out, thread = (size_t)(scratch - r->scratch);
     hp__matrix own = {scratch->wide, rows, n, n}, next = own;
     middle m = {.up = own, .pre = own, .bias = w->up.bias};
+    next.at = r->backward->scratch[thread].wide;
+    m.g = m.act = next;
     if (w->gate.weight) {
         m.pre.at += rows * n;
         m.bias = w->gate.bias;
+        m.act.at += rows * n;
     }
-    next.at = r->backward->scratch[thread].wide;
-    m.act = next;
-    next.at += rows * n;
-    m.g = next;
     return m;
 }
 
-/* act = f(pre + bias) */
-static void activate(const hp__run *r, const middle *m)
+static hp_status recall_middle(const hp__run *r, const middle *m,
+                               hp__kept_place at, hp_error *err)
 {
-    memcpy(m->act.at, m->pre.at, m->pre.rows * m->pre.n * sizeof *m->pre.at);
-    r->kernels->activate(&m->act, m->bias, r->model->spec.activation);
-}
-
-static void run_middle(const hp__run *r, const middle *m, const hp__matrix *in)
-{
-    const hp__layer_weights *w = &r->layer;
-    hp__map_apply(m->up.at, m->up.ld, r, &w->up, in, 0);
-    if (w->gate.weight) {
-        hp__map_apply(m->pre.at, m->pre.ld, r, &w->gate, in, 0);
-        if (w->up.bias)
-            r->kernels->add_bias(&m->up, w->up.bias);
-    }
-    activate(r, m);
-    if (w->gate.weight)
-        r->kernels->multiply(&m->act, m->up.at, m->up.ld);
+    at.what = HP__KEPT_UP;
+    hp_status st = hp__recall(r, &at, &m->up, err);
+    at.what = HP__KEPT_GATE;
+    return st || !r->layer.gate.weight ? st : hp__recall(r, &at, &m->pre, err);
 }
 
 /* From m->g to the gradient of what the first projections read. */
@@ -206,7 +197,9 @@ static void middle_back(const hp__run *r, const middle *m, hp__matrix in)
     const hp__kernels *k = r->kernels;
     hp_activation f = r->model->spec.activation;
     if (w->gate.weight) {
-        activate(r, m);
+        size_t bytes = m->pre.rows * m->pre.n * sizeof *m->pre.at;
+        memcpy(m->act.at, m->pre.at, bytes);
+        k->activate(&m->act, m->bias, f);
         k->multiply(&m->act, m->g.at, m->g.ld);
         k->multiply(&m->g, m->up.at, m->up.ld);
         hp__map_back(in.at, in.ld, r, &w->up, &m->act, 0);
@@ -218,41 +211,48 @@ static void middle_back(const hp__run *r, const middle *m, hp__matrix in)
         hp__map_back(in.at, in.ld, r, &w->up, &m->g, 0);
 }
 
-static void mlp_rows_back(const hp__run *r, const part_back *p,
-                          hp__scratch *scratch)
+static hp_status mlp_rows_back(const hp__run *r, const part_back *p,
+                               hp__kept_place at, hp__scratch *scratch,
+                               hp_error *err)
 {
-    const hp__layer_weights *w = &r->layer;
     middle m = middle_of(r, scratch, p->x.rows);
-    hp__matrix in = hp__part_input(r, &p->x, p->norm, scratch);
-    run_middle(r, &m, &in);
-    part_output_back(r, p, &w->down, &m.act, m.g);
-    in = (hp__matrix){scratch->normed, p->x.rows, p->x.n, p->x.n};
+    hp__matrix in = {scratch->normed, p->x.rows, p->x.n, p->x.n};
+    hp_status st = open_part(p, r, at, err);
+    if (!st)
+        st = recall_middle(r, &m, at, err);
+    if (st)
+        return st;
+    part_output_back(r, p, &r->layer.down, m.g);
     middle_back(r, &m, in);
     part_input_back(r, p, &in);
-    r->kernels->add(&p->g, in.at, in.ld);
+    return HP_OK;
 }
 
-static void mlp_back(const hp__run *r, hp__share share, hp__scratch *scratch)
+static hp_status mlp_back(const hp__run *r, hp__share share,
+                          hp__scratch *scratch, hp_error *err)
 {
     hp__matrix x = hp__share_hidden(r, share);
-    hp__matrix g = rows_of(r->backward->stack->gradient, share, x.n);
+    hp__matrix g = hp__share_gradient(r, share);
     size_t most = HP__MLP_BACK_ROWS;
-    for (size_t i = 0; i < x.rows; i += most) {
+    hp_status st = HP_OK;
+    for (size_t i = 0; i < x.rows && !st; i += most) {
         size_t n = x.rows - i < most ? x.rows - i : most;
         const part_back p = {{x.at + i * x.ld, n, x.n, x.ld},
                              {g.at + i * g.ld, n, g.n, g.ld},
                              &r->layer.mlp_norm};
-        mlp_rows_back(r, &p, scratch);
+        const hp__kept_place at = {
+            .share = share, .part = r->layer.n_blocks, .row = i};
+        st = mlp_rows_back(r, &p, at, scratch, err);
     }
+    return st;
 }
 
-/* ---- a part ---- */
+/* ---- both ---- */
 
 static hp_status check_range(const hp__run *r, hp__share share,
                              const hp_block *b, hp_error *err)
 {
-    hp__matrix g =
-        rows_of(r->backward->stack->gradient, share, r->model->spec.width);
+    hp__matrix g = hp__share_gradient(r, share);
     if (r->kernels->is_finite(g.at, g.rows * g.n))
         return HP_OK;
     return hp_fail(err, HP_FORMAT,
@@ -261,18 +261,17 @@ static hp_status check_range(const hp__run *r, hp__share share,
                    b->name);
 }
 
-void hp__backward_part(hp__run *r, hp__share share, hp__scratch *scratch)
+void hp__backward_block(hp__run *r, hp__share share, hp__scratch *scratch)
 {
     hp_error err = {{0}, {0}, {0}};
-    const hp__layer_weights *w = &r->layer;
-    size_t i = r->backward->part;
-    if (i < w->n_blocks)
-        attention_back(r, &w->attention[i], share, scratch);
-    else
-        mlp_back(r, share, scratch);
-    if (i >= w->n_blocks)
-        i = w->n_blocks - 1;
-    hp_status st = check_range(r, share, w->attention[i].block, &err);
+    const hp__attention *a = &r->layer.attention[r->block_index];
+    hp_status st = HP_OK;
+    if (r->block_index + 1 == r->layer.n_blocks)
+        st = mlp_back(r, share, scratch, &err);
+    if (!st)
+        st = attention_back(r, a, share, scratch, &err);
+    if (!st)
+        st = check_range(r, share, a->block, &err);
     hp__outcome_add(&r->outcome, hp__work_place(r, share, UINT32_MAX), st,
                     &err);
 }

@@ -1,40 +1,89 @@
 /*
  * The end of the forward pass and the beginning of the backward pass: from the
- * hidden states of the positions that have a label to losses and back. Logits
- * exist for a run of rows at a time, in the place where their gradients then
- * stand; the vocabulary passes over them once in each direction.
+ * hidden states of the positions that have a label to losses and back. The
+ * vocabulary passes once over all rows of a batch, in blocks of outputs. With
+ *
+ *     dL/dh = (sum_v e_v W_v / Z - W_label) / labels of the sequence
+ *
+ * a block's e_v = e^(logit - max) can be multiplied with its W_v as soon as
+ * they are known: when a later block has a greater logit, what is there is
+ * scaled down. The label's own e is left out of the sum, which would cancel.
  */
 #include "base/arena.h"
 #include "nn/cpu.h"
 #include "run/backward.h"
-#include "run/logits.h"
 
 #include <math.h>
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define TILE        ((size_t)384) /* columns of a gradient that are summed at once */
-#define LOGIT_BYTES ((size_t)64 << 20) /* of one run of rows */
+#define BLOCK_OUTPUTS ((size_t)1024)
+#define GROUP_ROWS    ((size_t)256) /* that are multiplied at once */
+
+/* A position that has a label. */
+typedef struct target {
+    size_t row;      /* of the batch */
+    size_t sequence; /* of all */
+    size_t label;
+    double z, rest; /* sums of e^(logit - max), with the label's and without */
+    float max, logit; /* the greatest, and the label's */
+} target;
+
+/* Targets first .. end - 1: of one piece. */
+typedef struct group {
+    size_t first, end;
+} group;
 
 typedef struct finish {
     hp__run *run;
     hp__norm norm; /* the final one */
-    hp__decoder decoder;
-    size_t *rows; /* [n] tokens with a label, of one run */
+    hp__map transform;
+    hp__norm transform_norm;
+    const float *bias; /* [vocab] or NULL */
+    target *targets;   /* [n] */
     size_t n;
-    float *hidden;  /* [rows, D] before the final norm */
-    float *read;    /* [rows, D] what transform, or else the decoder, reads */
-    float *raw;     /* [rows, D] x W of the transform */
-    float *turned;  /* [rows, D] f(x W + b) */
-    float *decoded; /* [rows, D] what the decoder reads, then its gradient */
-    double *losses; /* [rows] */
+    group *groups; /* [n_groups] */
+    size_t n_groups;
+    float *decoded;  /* [n, D] what the vocabulary's matrix reads */
+    float *labels;   /* [n, D] the rows of labels in it */
+    float *gradient; /* [n, D] */
+    float *block;    /* [BLOCK_OUTPUTS, D] */
+    hp__map map;     /* of the block */
+    size_t output;   /* its first one */
+    float *rooms;    /* [threads][GROUP_ROWS][BLOCK_OUTPUTS + 3 D] */
 } finish;
 
-static hp__matrix matrix_of(const finish *f, float *at)
+static size_t width_of(const finish *f)
 {
-    size_t width = f->run->model->spec.width;
-    return (hp__matrix){at, f->n, width, width};
+    return f->run->model->spec.width;
+}
+
+static hp__matrix rows_of(const finish *f, float *all, const group *g)
+{
+    size_t d = width_of(f);
+    return (hp__matrix){all + g->first * d, g->end - g->first, d, d};
+}
+
+/* Of the calling thread. */
+typedef struct room {
+    float *logits;                /* [GROUP_ROWS, BLOCK_OUTPUTS] */
+    hp__matrix hidden, read, raw; /* [rows, D] before and after the final norm,
+                                     and x W of the transform */
+} room;
+
+static room room_of(const finish *f, const group *g)
+{
+    size_t d = width_of(f), thread = (size_t)omp_get_thread_num();
+    float *at = f->rooms + thread * GROUP_ROWS * (BLOCK_OUTPUTS + 3 * d);
+    hp__matrix rows = {at + GROUP_ROWS * BLOCK_OUTPUTS, g->end - g->first, d,
+                       d};
+    room out = {.logits = at, .hidden = rows};
+    rows.at += GROUP_ROWS * d;
+    out.read = rows;
+    rows.at += GROUP_ROWS * d;
+    out.raw = rows;
+    return out;
 }
 
 static void copy(const hp__matrix *to, const float *from)
@@ -42,235 +91,306 @@ static void copy(const hp__matrix *to, const float *from)
     memcpy(to->at, from, to->rows * to->n * sizeof *from);
 }
 
-/* ---- forward ---- */
+/* ---- what the vocabulary reads ---- */
 
-/* From f->hidden to f->decoded. */
-static void read_rows(const finish *f)
+/* Hidden states of a group through the final norm and the transform's map. */
+static void read_rows(const finish *f, const group *g, const room *m)
 {
     const hp__run *r = f->run;
-    const hp__decoder *d = &f->decoder;
-    hp__matrix hidden = matrix_of(f, f->hidden), read = matrix_of(f, f->read);
-    hp__matrix turned = matrix_of(f, f->turned);
-    hp__matrix decoded = matrix_of(f, f->decoded);
+    size_t d = m->hidden.n;
+    for (size_t i = 0; i < m->hidden.rows; i++)
+        memcpy(m->hidden.at + i * d,
+               r->hidden + f->targets[g->first + i].row * d, d * sizeof(float));
     if (f->norm.kind != HP_NORM_NONE)
-        r->kernels->norm(read.at, read.ld, &hidden, &f->norm);
+        r->kernels->norm(m->read.at, d, &m->hidden, &f->norm);
     else
-        copy(&read, hidden.at);
-    if (!d->transform.weight) {
-        copy(&decoded, read.at);
-        return;
-    }
-    hp__map_apply(f->raw, read.ld, r, &d->transform, &read, 0);
-    copy(&turned, f->raw);
-    r->kernels->activate(&turned, d->transform.bias,
-                         r->model->output.activation);
-    if (d->transform_norm.kind != HP_NORM_NONE)
-        r->kernels->norm(decoded.at, decoded.ld, &turned, &d->transform_norm);
+        copy(&m->read, m->hidden.at);
+    if (f->transform.weight)
+        hp__map_apply(m->raw.at, d, r, &f->transform, &m->read, 0);
+}
+
+/* f(raw + b), in m->read. */
+static void turn_rows(const finish *f, const room *m)
+{
+    copy(&m->read, m->raw.at);
+    f->run->kernels->activate(&m->read, f->transform.bias,
+                              f->run->model->output.activation);
+}
+
+static void begin_group(const finish *f, const group *g)
+{
+    room m = room_of(f, g);
+    hp__matrix out = rows_of(f, f->decoded, g);
+    for (size_t i = g->first; i < g->end; i++)
+        f->targets[i].max = -INFINITY;
+    read_rows(f, g, &m);
+    if (f->transform.weight)
+        turn_rows(f, &m);
+    if (f->transform.weight && f->transform_norm.kind != HP_NORM_NONE)
+        f->run->kernels->norm(out.at, out.ld, &m.read, &f->transform_norm);
     else
-        copy(&decoded, turned.at);
+        copy(&out, m.read.at);
 }
 
-static size_t sequence_of(const hp__run *r, size_t token)
+/* ---- a block of the vocabulary ---- */
+
+static hp_status load_block(finish *f, size_t first, hp_error *err)
 {
-    size_t low = 0, high = r->sequences->n;
-    while (low + 1 < high) {
-        size_t middle = (low + high) / 2;
-        if (r->sequences->start[middle] <= token)
-            low = middle;
-        else
-            high = middle;
+    const hp_linear *l = &f->run->model->output.decoder;
+    size_t left = (size_t)l->count - first;
+    size_t n = left < BLOCK_OUTPUTS ? left : BLOCK_OUTPUTS;
+    hp__band band = hp__band_outputs(l, first, n);
+    f->output = first;
+    f->map = (hp__map){.weight = f->block,
+                       .n_in = width_of(f),
+                       .n_out = n,
+                       .ld = l->out_axis ? n : width_of(f),
+                       .rows_are_outputs = !l->out_axis};
+    return hp__read_band(f->block, &f->run->reader, &band, err);
+}
+
+static void keep_label(const finish *f, size_t i, size_t output)
+{
+    size_t d = width_of(f), n = f->map.n_out;
+    const float *from = f->block + (f->map.rows_are_outputs ? output * d : 0);
+    float *to = f->labels + i * d;
+    for (size_t j = 0; j < d; j++)
+        to[j] = f->map.rows_are_outputs ? from[j] : f->block[j * n + output];
+}
+
+/* Logits of a row become e^(logit - max of all so far), the label's 0. */
+static void add_row(const finish *f, size_t i, float *row)
+{
+    const hp__kernels *k = f->run->kernels;
+    target *t = &f->targets[i];
+    size_t n = f->map.n_out, at = t->label - f->output;
+    float scale = f->run->model->output.scale;
+    float max = k->row_max(row, n) * scale, own = 0.0F;
+    int labelled = t->label >= f->output && at < n;
+    if (labelled)
+        t->logit = row[at] * scale;
+    double entropy, z = k->softmax(&entropy, row, n, scale), by = 1.0;
+    if (labelled) {
+        own = row[at];
+        row[at] = 0.0F;
+        keep_label(f, i, at);
     }
-    return low;
+    if (max > t->max) {
+        double shrunk = exp((double)t->max - (double)max);
+        t->max = max;
+        t->z *= shrunk;
+        t->rest *= shrunk;
+        k->scale(f->gradient + i * width_of(f), width_of(f), (float)shrunk);
+    } else {
+        by = exp((double)max - (double)t->max);
+        k->scale(row, n, (float)by);
+    }
+    t->z += z * by;
+    t->rest += (z - (double)own) * by;
 }
 
-/* Logits become gradients of the mean loss of the row's sequence:
- * (softmax - 1 at the label) / labels of the sequence. */
-static void lose_row(finish *f, size_t i)
+static void add_block(const finish *f, const group *g)
 {
-    hp__run *r = f->run;
-    size_t vocab = (size_t)f->decoder.map->count;
-    float *row = f->decoder.logits + i * vocab;
-    size_t label = (size_t)r->options->labels[f->rows[i]];
-    uint32_t n = r->backward->n_labels[sequence_of(r, f->rows[i])];
-    double max = (double)r->kernels->row_max(row, vocab), entropy;
-    double at_label = (double)row[label];
-    double z = r->kernels->softmax(&entropy, row, vocab, 1.0F);
-    float weight = r->model->output.scale / (float)n;
-    f->losses[i] = log(z) + (max - at_label);
-    r->kernels->scale(row, vocab, (float)((double)weight / z));
-    row[label] -= weight;
+    const hp__run *r = f->run;
+    room m = room_of(f, g);
+    hp__matrix x = rows_of(f, f->decoded, g), out = rows_of(f, f->gradient, g);
+    hp__matrix logits = {m.logits, x.rows, f->map.n_out, f->map.n_out};
+    hp__map_apply(logits.at, logits.ld, r, &f->map, &x, 0);
+    if (f->bias)
+        r->kernels->add_bias(&logits, f->bias + f->output);
+    for (size_t i = 0; i < x.rows; i++)
+        add_row(f, g->first + i, logits.at + i * logits.ld);
+    hp__map_back(out.at, out.ld, r, &f->map, &logits, f->output > 0);
 }
 
-static void lose(finish *f)
+/* ---- back ---- */
+
+/* The gradient of what the decoder reads. */
+static void end_row(const finish *f, size_t i)
+{
+    const target *t = &f->targets[i];
+    const hp__run *r = f->run;
+    size_t d = width_of(f);
+    double weight = (double)r->model->output.scale /
+                    (double)r->backward->n_labels[t->sequence];
+    float *g = f->gradient + i * d;
+    float *own = f->labels + i * d;
+    hp__matrix row = {g, 1, d, d};
+    r->kernels->scale(g, d, (float)(weight / t->z));
+    r->kernels->scale(own, d, (float)(-weight * t->rest / t->z));
+    r->kernels->add(&row, own, d);
+}
+
+/* That of the hidden states. */
+static void end_group(const finish *f, const group *g)
+{
+    const hp__run *r = f->run;
+    hp__matrix out = rows_of(f, f->gradient, g);
+    room m = room_of(f, g);
+    for (size_t i = g->first; i < g->end; i++)
+        end_row(f, i);
+    read_rows(f, g, &m);
+    if (f->transform.weight) {
+        if (f->transform_norm.kind != HP_NORM_NONE) {
+            turn_rows(f, &m);
+            r->kernels->norm_back(out.at, out.ld, &m.read, &f->transform_norm);
+        }
+        r->kernels->activate_back(&out, &m.raw, f->transform.bias,
+                                  r->model->output.activation);
+        hp__map_back(m.read.at, m.read.ld, r, &f->transform, &out, 0);
+        copy(&out, m.read.at);
+    }
+    if (f->norm.kind != HP_NORM_NONE)
+        r->kernels->norm_back(out.at, out.ld, &m.hidden, &f->norm);
+}
+
+static hp_status check_rows(const finish *f, hp_error *err)
+{
+    for (size_t i = 0; i < f->n; i++)
+        if (!isfinite(f->targets[i].z) || !isfinite(f->targets[i].logit) ||
+            !isfinite(f->targets[i].max))
+            return hp_fail(err, HP_FORMAT,
+                           "tensor '%s': the logits leave the range of single "
+                           "precision",
+                           f->run->model->output.decoder.weight->name);
+    return HP_OK;
+}
+
+static void add_losses(const finish *f)
 {
     hp__backward *w = f->run->backward;
-#pragma omp parallel for num_threads(f->run->threads) schedule(static)
-    for (size_t i = 0; i < f->n; i++)
-        lose_row(f, i);
     for (size_t i = 0; i < f->n; i++) {
-        size_t s = sequence_of(f->run, f->rows[i]);
-        w->losses[s] += f->losses[i] / (double)w->n_labels[s];
+        const target *t = &f->targets[i];
+        double loss = log(t->z) + ((double)t->max - (double)t->logit);
+        w->losses[t->sequence] += loss / (double)w->n_labels[t->sequence];
     }
 }
 
-/* ---- backward ---- */
-
-/* f->decoded += a block of gradients of logits times its outputs' weights. */
-static void decode_back(const finish *f, size_t first, size_t outputs)
+/* From row i of the targets to the row of each in the batch, which comes no
+ * earlier. */
+static void spread(const finish *f, size_t rows)
 {
-    const hp__decoder *d = &f->decoder;
+    size_t d = width_of(f), bytes = d * sizeof(float);
+    for (size_t i = f->n, end = rows; i-- > 0;) {
+        size_t row = f->targets[i].row;
+        memmove(f->gradient + row * d, f->gradient + i * d, bytes);
+        memset(f->gradient + (row + 1) * d, 0, (end - row - 1) * bytes);
+        end = row;
+        if (!i)
+            memset(f->gradient, 0, row * bytes);
+    }
+    if (!f->n)
+        memset(f->gradient, 0, rows * bytes);
+}
+
+/* ---- a batch ---- */
+
+/* Targets in order, GROUP_ROWS of a piece at a time: how they are cut must not
+ * change a result. */
+static void list_targets(finish *f, const hp__piece *pieces, size_t n)
+{
     const hp__run *r = f->run;
-    size_t vocab = (size_t)d->map->count, width = r->model->spec.width;
-    size_t tiles = (width + TILE - 1) / TILE;
-#pragma omp parallel num_threads(r->threads)
-    {
-        unsigned saved = hp__denormals_off();
-#pragma omp for schedule(static)
-        for (size_t t = 0; t < tiles; t++) {
-            size_t at = t * TILE, n = width - at < TILE ? width - at : TILE;
-            int turned = d->map->out_axis != 0;
-            hp__product p = {.m = f->n,
-                             .n = n,
-                             .k = outputs,
-                             .a = d->logits + first,
-                             .lda = vocab,
-                             .b = d->blocks + (turned ? at * outputs : at),
-                             .ldb = turned ? outputs : width,
-                             .b_rows_are_outputs = turned,
-                             .c = f->decoded + at,
-                             .ldc = width,
-                             .add = first > 0};
-            r->blas->multiply(r->blas, &p);
+    const size_t *start = r->sequences->start;
+    for (const hp__piece *p = pieces; p < pieces + n; p++) {
+        size_t from = f->n, token = start[p->first];
+        for (size_t s = p->first; s < p->first + p->n; s++)
+            for (; token < start[s + 1]; token++)
+                if (r->options->labels[token] >= 0)
+                    f->targets[f->n++] =
+                        (target){.row = p->row + token - start[p->first],
+                                 .sequence = s,
+                                 .label = (size_t)r->options->labels[token]};
+        for (; from < f->n; from = f->groups[f->n_groups++].end) {
+            size_t left = f->n - from;
+            f->groups[f->n_groups] =
+                (group){from, from + (left < GROUP_ROWS ? left : GROUP_ROWS)};
         }
-        hp__denormals_restore(saved);
     }
 }
 
-static hp_status decode_all_back(const finish *f, hp_error *err)
+static hp_status load_output(finish *f, hp_error *err)
 {
-    const hp__decoder *d = &f->decoder;
-    size_t vocab = (size_t)d->map->count;
-    hp_status st = HP_OK;
-    for (size_t first = 0; first < vocab && !st; first += d->outputs) {
-        size_t left = vocab - first, n = left < d->outputs ? left : d->outputs;
-        hp__band band = hp__band_outputs(d->map, first, n);
-        st = hp__read_band(d->blocks, &f->run->reader, &band, err);
-        if (!st)
-            decode_back(f, first, n);
+    hp__run *r = f->run;
+    const hp__output_head *o = &r->model->output;
+    float *at = r->layer_room;
+    hp_status st =
+        hp__norm_load(&f->norm, &at, &r->reader, &r->model->final_norm, err);
+    if (!st)
+        st = hp__map_load(&f->transform, &at, &r->reader, &o->transform, err);
+    if (!st)
+        st = hp__norm_load(&f->transform_norm, &at, &r->reader, &o->norm, err);
+    if (!st && o->decoder.bias) {
+        hp__band band = hp__band_bias(&o->decoder, 0, o->decoder.count);
+        f->bias = at;
+        st = hp__read_band(at, &r->reader, &band, err);
     }
     return st;
 }
 
-/* From the gradient of what the decoder reads to that of hidden states, both
- * in f->decoded. */
-static void read_rows_back(const finish *f)
+static hp_status open_finish(finish *f, size_t rows, size_t pieces,
+                             hp_error *err)
 {
-    const hp__run *r = f->run;
-    const hp__decoder *d = &f->decoder;
-    hp__matrix g = matrix_of(f, f->decoded), raw = matrix_of(f, f->raw);
-    hp__matrix turned = matrix_of(f, f->turned);
-    hp__matrix hidden = matrix_of(f, f->hidden);
-    if (d->transform.weight) {
-        if (d->transform_norm.kind != HP_NORM_NONE)
-            r->kernels->norm_back(g.at, g.ld, &turned, &d->transform_norm);
-        r->kernels->activate_back(&g, &raw, d->transform.bias,
-                                  r->model->output.activation);
-        hp__map_back(turned.at, turned.ld, r, &d->transform, &g, 0);
-        copy(&g, turned.at);
-    }
-    if (f->norm.kind != HP_NORM_NONE)
-        r->kernels->norm_back(g.at, g.ld, &hidden, &f->norm);
-}
-
-/* ---- a run of rows ---- */
-
-/* Tokens with a label from `token` on, below `end`: as many as fit. Returns
- * the token to go on with. */
-static size_t take_rows(finish *f, size_t token, size_t end)
-{
-    const hp__run *r = f->run;
-    size_t width = r->model->spec.width;
-    f->n = 0;
-    for (; token < end && f->n < f->decoder.rows; token++)
-        if (r->options->labels[token] >= 0) {
-            memcpy(f->hidden + f->n * width,
-                   r->backward->stack->hidden + token * width,
-                   width * sizeof *f->hidden);
-            f->rows[f->n++] = token;
-        }
-    return token;
-}
-
-static void give_rows(const finish *f)
-{
-    size_t width = f->run->model->spec.width;
-    for (size_t i = 0; i < f->n; i++)
-        memcpy(f->run->backward->stack->gradient + f->rows[i] * width,
-               f->decoded + i * width, width * sizeof *f->decoded);
-}
-
-static hp_status finish_run(finish *f, hp_error *err)
-{
-    hp__matrix decoded = matrix_of(f, f->decoded);
-    read_rows(f);
-    hp_status st = hp__decoder_run(&f->decoder, &decoded, err);
-    if (st)
-        return st;
-    lose(f);
-    st = decode_all_back(f, err);
-    if (st)
-        return st;
-    read_rows_back(f);
-    give_rows(f);
-    return HP_OK;
-}
-
-/* ---- all of it ---- */
-
-static hp_status open_finish(finish *f, hp__run *r, hp_error *err)
-{
-    float *at = r->layer_room;
-    size_t width = r->model->spec.width;
-    f->run = r;
-    f->decoder.rows =
-        LOGIT_BYTES / sizeof(float) / (size_t)r->model->output.decoder.count;
-    hp_status st =
-        hp__norm_load(&f->norm, &at, &r->reader, &r->model->final_norm, err);
+    hp__run *r = f->run;
+    size_t d = width_of(f);
+    f->decoded = r->outputs;
+    f->labels = r->backward->z_gradient;
+    f->gradient = r->backward->gradients[r->stack - r->stacks];
+    hp_status st = hp__new(&f->targets, rows, sizeof *f->targets, err);
     if (!st)
-        st = hp__decoder_open(&f->decoder, r, &at, err);
-    size_t rows = f->decoder.rows;
-    float **const rooms[] = {&f->hidden, &f->read, &f->raw, &f->turned,
-                             &f->decoded};
-    for (size_t i = 0; i < sizeof rooms / sizeof *rooms && !st; i++)
-        st = hp__new(rooms[i], rows, width * sizeof(float), err);
+        st = hp__new(&f->groups, rows / GROUP_ROWS + pieces, sizeof *f->groups,
+                     err);
     if (!st)
-        st = hp__new(&f->rows, rows, sizeof *f->rows, err);
-    return st ? st : hp__new(&f->losses, rows, sizeof *f->losses, err);
+        st = hp__new(&f->block, BLOCK_OUTPUTS, d * sizeof(float), err);
+    if (!st)
+        st = hp__new(&f->rooms, r->threads * GROUP_ROWS,
+                     (BLOCK_OUTPUTS + 3 * d) * sizeof(float), err);
+    return st ? st : load_output(f, err);
 }
 
 static void close_finish(finish *f)
 {
-    hp__decoder_close(&f->decoder);
-    free(f->hidden);
-    free(f->read);
-    free(f->raw);
-    free(f->turned);
-    free(f->decoded);
-    free(f->rows);
-    free(f->losses);
+    free(f->targets);
+    free(f->groups);
+    free(f->block);
+    free(f->rooms);
 }
 
-hp_status hp__finish_back(hp__run *r, hp_error *err)
+static void each_group(const finish *f,
+                       void (*work)(const finish *, const group *))
 {
-    finish f = {0};
-    size_t tokens = r->sequences->start[r->sequences->n];
-    size_t bytes = tokens * r->model->spec.width * sizeof(float);
-    memset(r->backward->stack->gradient, 0, bytes);
-    hp_status st = open_finish(&f, r, err);
-    for (size_t at = 0; at < tokens && !st;) {
-        at = take_rows(&f, at, tokens);
-        if (f.n)
-            st = finish_run(&f, err);
+#pragma omp parallel num_threads(f->run->threads)
+    {
+        unsigned saved = hp__denormals_off();
+#pragma omp for schedule(dynamic)
+        for (size_t i = 0; i < f->n_groups; i++)
+            work(f, &f->groups[i]);
+        hp__denormals_restore(saved);
+    }
+}
+
+hp_status hp__finish_back(hp__run *r, const hp__piece *pieces, size_t n,
+                          hp_error *err)
+{
+    finish f = {.run = r};
+    const hp__piece *last = &pieces[n - 1];
+    size_t rows = last->row + last->rows;
+    size_t vocab = (size_t)r->model->output.decoder.count;
+    hp_status st = open_finish(&f, rows, n, err);
+    if (!st) {
+        list_targets(&f, pieces, n);
+        each_group(&f, begin_group);
+    }
+    for (size_t at = 0; at < vocab && !st && f.n; at += BLOCK_OUTPUTS) {
+        st = load_block(&f, at, err);
+        if (!st)
+            each_group(&f, add_block);
+    }
+    if (!st)
+        st = check_rows(&f, err);
+    if (!st) {
+        each_group(&f, end_group);
+        add_losses(&f);
+        spread(&f, rows);
     }
     close_finish(&f);
     return st;

@@ -1,10 +1,12 @@
 /*
- * The order of a sweep that goes forward and back: layers upwards, each part's
- * input kept; losses; layers downwards, part by part. Every layer's weights
- * are read once in each direction.
+ * The order of a sweep that goes forward and back: layers upwards, what each
+ * part needs for the way back kept; losses; layers downwards, block by block.
+ * Every layer's weights are read once in each direction, whatever the budget:
+ * in a layer all batches come one after the other.
  */
 #include "base/arena.h"
 #include "run/backward.h"
+#include "run/prepare.h"
 
 #include <omp.h>
 #include <stdlib.h>
@@ -12,45 +14,14 @@
 
 #define DEFAULT_BUDGET ((size_t)64 << 20)
 
-static size_t tokens_of(const hp__stack *k)
+static size_t stack_of(const hp__run *r)
 {
-    return k->sequences.start[k->sequences.n];
+    return (size_t)(r->stack - r->stacks);
 }
 
-/* Parts of the layers below `layer`: attentions, and one MLP a layer. */
-static size_t parts_below(const hp_model *m, uint32_t layer)
+static int is_last_stack(const hp__run *r)
 {
-    size_t blocks =
-        layer < m->spec.n_layers ? m->layers[layer].first_block : m->n_blocks;
-    return blocks + layer;
-}
-
-static size_t parts_of(const hp_model *m, const hp__stack *k)
-{
-    return parts_below(m, k->end_layer) - parts_below(m, k->first_layer);
-}
-
-/* Of part `part` of the layer that is computed. */
-static float *inputs_of(const hp__run *r, size_t part)
-{
-    size_t below = parts_below(r->model, r->layer_index) -
-                   parts_below(r->model, r->stack->first_layer);
-    return r->backward->stack->inputs +
-           (below + part) * tokens_of(r->stack) * r->model->spec.width;
-}
-
-void hp__keep_input(const hp__run *r, hp__share share, size_t part)
-{
-    hp__matrix x = hp__share_hidden(r, share);
-    if (r->backward)
-        memcpy(inputs_of(r, part) + share.piece->row * x.n, x.at,
-               x.rows * x.n * sizeof *x.at);
-}
-
-static void enter(hp__run *r, size_t stack)
-{
-    hp__run_enter(r, stack);
-    r->backward->stack = &r->backward->stacks[stack];
+    return stack_of(r) + 1 == r->n_stacks;
 }
 
 /* ---- memory ---- */
@@ -63,49 +34,23 @@ static void count_labels(hp__run *r)
             r->backward->n_labels[i] += r->options->labels[at] >= 0;
 }
 
-/* Floats that grow with the tokens of a stack; where `at` is not NULL they are
- * laid out there. */
-static size_t lay_out(hp__run *r, size_t i, float *at)
-{
-    hp__stack *k = &r->stacks[i];
-    hp__back_stack *to = &r->backward->stacks[i];
-    size_t n = tokens_of(k) * r->model->spec.width;
-    size_t parts = parts_of(r->model, k), last = i + 1 < r->n_stacks;
-    if (at) {
-        to->inputs = at;
-        to->hidden = k->hidden = at + parts * n;
-        to->gradient = to->hidden + n;
-        to->last = last ? to->gradient + n : NULL;
-    }
-    return (parts + 2 + last) * n;
-}
-
-/* Everything whose size grows with the tokens. */
-static hp_status get_room(hp__run *r, hp_error *err)
+/* What a batch needs for each of its rows. */
+static hp_status get_rows(hp__run *r, size_t *bytes, hp_error *err)
 {
     hp__backward *w = r->backward;
-    const hp_model *m = r->model;
-    size_t budget = r->options->budget ? r->options->budget : DEFAULT_BUDGET;
-    size_t heads = 0, tokens = 0, floats = 0;
-    for (size_t i = 0; i < m->n_blocks; i++) {
-        size_t n = (size_t)m->blocks[i].n_heads * m->blocks[i].head_dim;
-        heads = n > heads ? n : heads;
+    size_t width = r->model->spec.width, most = 0;
+    hp_status st = HP_OK;
+    *bytes = 0;
+    for (size_t i = 0; i < r->n_stacks && !st; i++) {
+        size_t rows = r->stacks[i].batch_rows;
+        st = hp__new(&w->gradients[i], rows, width * sizeof(float), err);
+        *bytes += 2 * rows * width * sizeof(float);
+        most = rows > most ? rows : most;
     }
-    for (size_t i = 0; i < r->n_stacks; i++) {
-        size_t n = tokens_of(&r->stacks[i]);
-        tokens = n > tokens ? n : tokens;
-        floats += lay_out(r, i, NULL);
-    }
-    hp_status st = hp__spill_open(&w->room, floats + 2 * tokens * heads,
-                                  sizeof(float), budget, err);
-    if (st)
-        return st;
-    float *at = w->room.at;
-    for (size_t i = 0; i < r->n_stacks; i++)
-        at += lay_out(r, i, at);
-    w->z = at;
-    w->z_gradient = at + tokens * heads;
-    return HP_OK;
+    *bytes += 2 * most * r->sizes.outputs * sizeof(float);
+    return st ? st
+              : hp__new(&w->z_gradient, most, r->sizes.outputs * sizeof(float),
+                        err);
 }
 
 static hp_status get_scratch(const hp__run *r, hp__back_scratch *s,
@@ -113,8 +58,7 @@ static hp_status get_scratch(const hp__run *r, hp__back_scratch *s,
 {
     size_t rows = r->sizes.piece_rows, keys = (r->sizes.length + 15) / 16 * 16;
     size_t mlp_rows = rows < HP__MLP_BACK_ROWS ? rows : HP__MLP_BACK_ROWS;
-    size_t qkv = rows * r->sizes.qkv;
-    size_t mlp = 2 * mlp_rows * r->model->spec.ffn_width;
+    size_t qkv = rows * r->sizes.qkv, mlp = mlp_rows * r->sizes.ffn;
     hp_status st = hp__new(&s->wide, qkv > mlp ? qkv : mlp, sizeof(float), err);
     return st ? st
               : hp__new(&s->scores, HP__QUERY_ROWS * keys, sizeof(float), err);
@@ -123,8 +67,13 @@ static hp_status get_scratch(const hp__run *r, hp__back_scratch *s,
 static hp_status open_backward(hp__run *r, hp_error *err)
 {
     hp__backward *w = r->backward;
-    size_t n = r->stacks[0].sequences.n;
-    hp_status st = get_room(r, err);
+    size_t budget = r->options->budget ? r->options->budget : DEFAULT_BUDGET;
+    size_t n = r->stacks[0].sequences.n, rows;
+    hp_status st = get_rows(r, &rows, err);
+    if (!st)
+        st = hp__states_open(&w->states, r, 2 * r->n_stacks, err);
+    if (!st)
+        st = hp__kept_open(&w->kept, r, budget > rows ? budget - rows : 0, err);
     if (!st)
         st = hp__new(&w->losses, n, sizeof *w->losses, err);
     if (!st)
@@ -143,22 +92,56 @@ static void close_backward(hp__run *r)
         free(w->scratch[i].wide);
         free(w->scratch[i].scores);
     }
-    for (size_t i = 0; i < r->n_stacks; i++)
-        r->stacks[i].hidden = NULL; /* was in w->room */
+    free(w->gradients[0]);
+    free(w->gradients[1]);
+    free(w->z_gradient);
     free(w->scratch);
     free(w->losses);
     free(w->n_labels);
-    hp__spill_close(&w->room);
+    hp__kept_close(&w->kept);
+    hp__states_close(&w->states);
     r->backward = NULL;
 }
 
-/* ---- forward ---- */
+/* ---- states ---- */
 
-static hp_status each_share(hp__run *r, void (*work)(hp__run *, hp__share),
-                            hp_error *err)
+/* Of the stack that is computed, and of an encoder below it. */
+static hp_status get_hidden(hp__run *r, const hp__batch *b, hp_error *err)
 {
-    return hp__each_share(r, work, r->pieces, r->n_pieces, err);
+    hp_status st = HP_OK;
+    for (size_t i = 0; i <= stack_of(r) && !st; i++)
+        st = hp__states_get(r, &r->backward->states, i, r->stacks[i].hidden, b,
+                            err);
+    return st;
 }
+
+static hp_status put_hidden(hp__run *r, const hp__batch *b, hp_error *err)
+{
+    return hp__states_put(r, &r->backward->states, stack_of(r), r->hidden, b,
+                          err);
+}
+
+static hp_status get_gradients(hp__run *r, const hp__batch *b, hp_error *err)
+{
+    hp__backward *w = r->backward;
+    hp_status st = HP_OK;
+    for (size_t i = 0; i <= stack_of(r) && !st; i++)
+        st = hp__states_get(r, &w->states, r->n_stacks + i, w->gradients[i], b,
+                            err);
+    return st;
+}
+
+static hp_status put_gradients(hp__run *r, const hp__batch *b, hp_error *err)
+{
+    hp__backward *w = r->backward;
+    hp_status st = HP_OK;
+    for (size_t i = 0; i <= stack_of(r) && !st; i++)
+        st = hp__states_put(r, &w->states, r->n_stacks + i, w->gradients[i], b,
+                            err);
+    return st;
+}
+
+/* ---- forward ---- */
 
 static hp_status load_layer(hp__run *r, uint32_t i, hp_error *err)
 {
@@ -170,95 +153,160 @@ static hp_status load_layer(hp__run *r, uint32_t i, hp_error *err)
     return st;
 }
 
+static hp_status embed_batch(hp__run *r, const hp__batch *b, hp_error *err)
+{
+    hp_status st = hp__each_share(r, hp__embed_share, b->pieces, b->n, err);
+    return st ? st : put_hidden(r, b, err);
+}
+
+static hp_status forward_batch(hp__run *r, const hp__batch *b, hp_error *err)
+{
+    hp_status st = get_hidden(r, b, err);
+    if (!st)
+        st = hp__each_share(r, hp__forward_share, b->pieces, b->n, err);
+    return st ? st : put_hidden(r, b, err);
+}
+
+/* Where what the last norm of an encoder takes is kept. */
+static hp__kept_place end_of(const hp__run *r, hp__share s)
+{
+    return (hp__kept_place){
+        .share = s,
+        .part = r->model->layers[r->stack->end_layer - 1].n_blocks + 1,
+        .what = HP__KEPT_NORMED};
+}
+
+static void keep_share(hp__run *r, hp__share s)
+{
+    hp_error err = {{0}, {0}, {0}};
+    hp__kept_place at = end_of(r, s);
+    hp__matrix x = hp__share_hidden(r, s);
+    hp__outcome_add(&r->outcome, hp__work_place(r, s, 0),
+                    hp__keep(r, &at, &x, &err), &err);
+}
+
+static hp_status end_encoder_batch(hp__run *r, const hp__batch *b,
+                                   hp_error *err)
+{
+    hp_status st = get_hidden(r, b, err);
+    if (!st && r->model->encoder_norm.weight)
+        st = hp__each_share(r, keep_share, b->pieces, b->n, err);
+    if (!st)
+        st = hp__finish_encoder(r, b->pieces, b->n, err);
+    return st ? st : put_hidden(r, b, err);
+}
+
 static hp_status forward(hp__run *r, size_t stack, hp_error *err)
 {
-    enter(r, stack);
-    const hp__back_stack *own = r->backward->stack;
-    hp_status st = each_share(r, hp__embed_share, err);
+    hp__run_enter(r, stack);
+    hp_status st = hp__each_batch(r, embed_batch, err);
     for (uint32_t i = r->stack->first_layer; i < r->stack->end_layer && !st;
          i++) {
         st = load_layer(r, i, err);
         if (!st)
-            st = each_share(r, hp__forward_share, err);
+            st = hp__each_batch(r, forward_batch, err);
     }
-    if (st || !own->last)
-        return st;
-    size_t n = tokens_of(r->stack) * r->model->spec.width;
-    memcpy(own->last, own->hidden, n * sizeof *own->last);
-    return hp__finish_encoder(r, r->pieces, r->n_pieces, err);
+    return st || is_last_stack(r) ? st
+                                  : hp__each_batch(r, end_encoder_batch, err);
 }
 
 /* ---- backward ---- */
+
+static hp_status finish_batch(hp__run *r, const hp__batch *b, hp_error *err)
+{
+    hp__backward *w = r->backward;
+    hp_status st = get_hidden(r, b, err);
+    if (!st && r->n_stacks > 1)
+        memset(w->gradients[0], 0,
+               r->stacks[0].batch_rows * r->model->spec.width * sizeof(float));
+    if (!st)
+        st = hp__finish_back(r, b->pieces, b->n, err);
+    return st ? st : put_gradients(r, b, err);
+}
 
 static void backward_share(hp__run *r, hp__share s)
 {
     if (hp__outcome_stops(&r->outcome, hp__work_place(r, s, 0)))
         return;
-    hp__backward_part(r, s, &r->scratch[omp_get_thread_num()]);
-    if (!r->backward->part)
+    hp__backward_block(r, s, &r->scratch[omp_get_thread_num()]);
+    if (!r->block_index)
         hp__report(r, s.piece);
 }
 
-static hp_status show(const hp__run *r, const hp_block *b, hp_error *err)
+static hp_status show(const hp__run *r, const hp__piece *p, hp_error *err)
 {
     const hp__backward *w = r->backward;
-    size_t n = (size_t)b->n_heads * b->head_dim, width = r->model->spec.width;
-    hp_status st = HP_OK;
-    for (size_t i = 0; i < r->n_pieces && !st; i++) {
-        const hp__piece *p = &r->pieces[i];
-        const hp_seen_gradients seen = {
-            .block = b,
-            .first_sequence = (uint32_t)p->first,
-            .n_sequences = (uint32_t)p->n,
-            .start = r->sequences->start + p->first,
-            .rows = p->rows,
-            .n = n,
-            .z = w->z + p->row * n,
-            .z_gradient = w->z_gradient + p->row * n,
-            .width = width,
-            .gradient = inputs_of(r, w->part) + p->row * width,
-            .losses = w->losses + p->first,
-            .n_labels = w->n_labels + p->first};
-        st = r->observer->gradients(r->observer->payload, &seen, err);
-    }
-    return st;
+    const hp__attention *a = &r->layer.attention[r->block_index];
+    hp__matrix z = hp__share_outputs(r, a, (hp__share){p, 0});
+    const hp_seen_gradients seen = {.block = a->block,
+                                    .first_sequence = (uint32_t)p->first,
+                                    .n_sequences = (uint32_t)p->n,
+                                    .start = r->sequences->start + p->first,
+                                    .rows = z.rows,
+                                    .n = z.n,
+                                    .z = z.at,
+                                    .z_gradient =
+                                        w->z_gradient + (z.at - r->outputs),
+                                    .losses = w->losses + p->first,
+                                    .n_labels = w->n_labels + p->first};
+    return r->observer->gradients(r->observer->payload, &seen, err);
+}
+
+static hp_status backward_batch(hp__run *r, const hp__batch *b, hp_error *err)
+{
+    hp_status st = get_gradients(r, b, err);
+    if (!st)
+        st = hp__each_share(r, backward_share, b->pieces, b->n, err);
+    for (size_t i = 0; i < b->n && !st; i++)
+        st = show(r, &b->pieces[i], err);
+    return st ? st : put_gradients(r, b, err);
 }
 
 static hp_status backward_layer(hp__run *r, uint32_t i, hp_error *err)
 {
     hp_status st = load_layer(r, i, err);
-    for (size_t part = r->layer.n_blocks + 1; part-- > 0 && !st;) {
-        r->backward->part = part;
-        r->hidden = inputs_of(r, part);
-        st = each_share(r, backward_share, err);
-        if (!st && part < r->layer.n_blocks)
-            st = show(r, r->layer.attention[part].block, err);
+    for (size_t block = r->layer.n_blocks; block-- > 0 && !st;) {
+        r->block_index = block;
+        st = hp__each_batch(r, backward_batch, err);
     }
     return st;
 }
 
 static void norm_share_back(hp__run *r, hp__share s)
 {
-    size_t width = r->model->spec.width, at = s.piece->row * width;
-    const hp__back_stack *own = r->backward->stack;
-    hp__matrix x = {own->last + at, s.piece->rows, width, width};
-    r->kernels->norm_back(own->gradient + at, width, &x, &r->encoder_norm);
+    hp_error err = {{0}, {0}, {0}};
+    hp__kept_place at = end_of(r, s);
+    hp__matrix x = hp__share_hidden(r, s), g = hp__share_gradient(r, s);
+    hp_status st = hp__recall(r, &at, &x, &err);
+    if (!st)
+        r->kernels->norm_back(g.at, g.ld, &x, &r->encoder_norm);
+    hp__outcome_add(&r->outcome, hp__work_place(r, s, 0), st, &err);
+}
+
+static hp_status end_encoder_back(hp__run *r, const hp__batch *b, hp_error *err)
+{
+    hp_status st = get_gradients(r, b, err);
+    if (!st)
+        st = hp__each_share(r, norm_share_back, b->pieces, b->n, err);
+    return st ? st : put_gradients(r, b, err);
 }
 
 static hp_status finish_encoder_back(hp__run *r, hp_error *err)
 {
     float *at = r->layer_room;
+    r->layer_index = r->stack->end_layer - 1;
     hp_status st = hp__norm_load(&r->encoder_norm, &at, &r->reader,
                                  &r->model->encoder_norm, err);
-    return st ? st : each_share(r, norm_share_back, err);
+    return st || !r->model->encoder_norm.weight
+               ? st
+               : hp__each_batch(r, end_encoder_back, err);
 }
 
 static hp_status backward(hp__run *r, size_t stack, hp_error *err)
 {
-    hp_status st = HP_OK;
-    enter(r, stack);
-    if (r->backward->stack->last)
-        st = finish_encoder_back(r, err);
+    hp__run_enter(r, stack);
+    hp_status st = is_last_stack(r) ? hp__each_batch(r, finish_batch, err)
+                                    : finish_encoder_back(r, err);
     for (uint32_t i = r->stack->end_layer; i-- > r->stack->first_layer && !st;)
         st = backward_layer(r, i, err);
     return st;
@@ -278,8 +326,6 @@ hp_status hp__run_gradients(hp__run *r, hp_error *err)
         st = hp__check_rest(&r->reader, HP__WHOLE_LAYER, 1, err);
     for (size_t i = 0; i < r->n_stacks && !st; i++)
         st = forward(r, i, err);
-    if (!st)
-        st = hp__finish_back(r, err);
     for (size_t i = r->n_stacks; i-- > 0 && !st;)
         st = backward(r, i, err);
     close_backward(r);

@@ -149,11 +149,17 @@ hp__matrix hp__share_encoded(const hp__run *r, hp__share s);
 /* C [x.rows, n_out] = x W, without the bias; `add`: to what is in C. */
 void hp__map_apply(float *c, size_t ldc, const hp__run *r, const hp__map *map,
                    const hp__matrix *x, int add);
+/* HP_FORMAT, naming `what` ("block") and its name: a value of x is not finite.
+ */
+HP_CHECKED
+hp_status hp__check_range(const hp__run *r, const hp__matrix *x,
+                          const char *what, const char *name, hp_error *err);
 /* Place of a share, and of part i of it, in the order of hp__outcome. */
 uint64_t hp__work_place(const hp__run *r, hp__share s, size_t i);
 
-/* [rows of the piece, heads * head_dim] of the block at r->block_index */
-hp__matrix hp__share_outputs(const hp__run *r, hp__share s);
+/* [rows of the piece, heads * head_dim] of a block of the layer */
+hp__matrix hp__share_outputs(const hp__run *r, const hp__attention *a,
+                             hp__share s);
 /* Runs `work` on all shares of a batch, on all threads. */
 HP_CHECKED
 hp_status hp__each_share(hp__run *r, void (*work)(hp__run *, hp__share),

@@ -3,7 +3,7 @@
  * them is which maps and norms are there and whether a norm stands before a
  * part or after its residual.
  */
-#include "run/backward.h"
+#include "run/kept_rows.h"
 
 #include <omp.h>
 #include <string.h>
@@ -61,57 +61,8 @@ void hp__map_apply(float *c, size_t ldc, const hp__run *r, const hp__map *map,
         r->blas->multiply(r->blas, &p);
 }
 
-/* ---- embedding ---- */
-
-static hp__band table_rows(const hp_tensor *t, size_t width, uint64_t row,
-                           uint64_t rows)
-{
-    return (hp__band){t, width, row, rows, 0, width};
-}
-
-static hp_status add_positions(const hp__run *r, size_t tokens, float *x,
-                               const hp__reader *reader, float *room,
-                               hp_error *err)
-{
-    const hp_tensor *t = r->model->embedding.position;
-    size_t width = (size_t)t->dims[1];
-    hp__band band = table_rows(
-        t, width, r->model->spec.position_offset + hp__past(r), tokens);
-    hp_status st = hp__read_band(room, reader, &band, err);
-    hp__matrix all = {.rows = 1, .n = tokens * width};
-    all.at = x;
-    if (!st)
-        r->kernels->add_bias(&all, room);
-    return st;
-}
-
-static hp_status embed_sequence(const hp__run *r, size_t sequence, float *x,
-                                const hp__reader *reader, float *room,
-                                hp_error *err)
-{
-    const hp__embedding *e = &r->model->embedding;
-    size_t d = (size_t)e->token->dims[1];
-    size_t n = hp__sequence_length(r, sequence);
-    const int32_t *ids = r->sequences->ids + r->sequences->start[sequence];
-    hp_status st = HP_OK;
-    for (size_t i = 0; i < n && !st; i++) {
-        hp__band row = table_rows(e->token, d, (uint64_t)ids[i], 1);
-        st = hp__read_band(x + i * d, reader, &row, err);
-    }
-    if (!st && e->position)
-        st = add_positions(r, n, x, reader, room, err);
-    if (!st && e->type) {
-        hp__band row = table_rows(e->type, d, 0, 1);
-        hp__matrix all = {x, n, d, d};
-        st = hp__read_band(room, reader, &row, err);
-        if (!st)
-            r->kernels->add_bias(&all, room);
-    }
-    return st;
-}
-
-static hp_status check_range(const hp__run *r, const hp__matrix *x,
-                             const char *what, const char *name, hp_error *err)
+hp_status hp__check_range(const hp__run *r, const hp__matrix *x,
+                          const char *what, const char *name, hp_error *err)
 {
     if (r->kernels->is_finite(x->at, x->rows * x->n))
         return HP_OK;
@@ -119,41 +70,6 @@ static hp_status check_range(const hp__run *r, const hp__matrix *x,
                    "%s '%s': the forward pass leaves the range of single "
                    "precision",
                    what, name);
-}
-
-static void project_rows(const hp__run *r, const hp__matrix *x,
-                         const hp__matrix *rows)
-{
-    hp__map_apply(x->at, x->ld, r, &r->project, rows, 0);
-    r->kernels->add_bias(x, r->project.bias);
-}
-
-hp_status hp__embed(const hp__run *r, hp__share share, const hp__reader *reader,
-                    hp__scratch *scratch, hp_error *err)
-{
-    const hp__embedding *e = &r->model->embedding;
-    const hp__piece *p = share.piece;
-    hp__matrix x = hp__share_hidden(r, share), rows = x;
-    size_t first = r->sequences->start[p->first];
-    hp_status st = HP_OK;
-    if (e->project.weight) {
-        rows.at = scratch->wide;
-        rows.n = rows.ld = (size_t)e->project.n_in;
-    }
-    for (size_t s = p->first; s < p->first + p->n && !st; s++)
-        st = embed_sequence(r, s,
-                            rows.at + (r->sequences->start[s] - first) * rows.n,
-                            reader, scratch->normed, err);
-    if (!st && e->norm.weight) {
-        hp__norm norm;
-        float *at = scratch->normed;
-        st = hp__norm_load(&norm, &at, reader, &e->norm, err);
-        if (!st)
-            r->kernels->norm(rows.at, rows.ld, &rows, &norm);
-    }
-    if (!st && e->project.weight)
-        project_rows(r, &x, &rows);
-    return st ? st : check_range(r, &x, "tensor", e->token->name, err);
 }
 
 /* ---- a layer ---- */
@@ -168,17 +84,35 @@ hp__matrix hp__part_input(const hp__run *r, const hp__matrix *x,
     return (hp__matrix){scratch->normed, x->rows, x->n, x->n};
 }
 
-/* x + part W + b, and the norm where that comes after. */
-static void part_output(const hp__run *r, const hp__matrix *x,
-                        const hp__map *map, const hp__matrix *part,
-                        const hp__norm *norm)
+/* How a part of a layer ends, of rows that begin with row `row` of the share;
+ * `part` as in hp__kept_place. */
+typedef struct part_end {
+    hp__share share;
+    size_t part, row;
+    const hp__map *map;
+    const hp__norm *norm;
+} part_end;
+
+/* x + inner W + b, and the norm where that comes after. */
+static hp_status part_output(const hp__run *r, const hp__matrix *x,
+                             const hp__matrix *inner, const part_end *e,
+                             hp_error *err)
 {
-    if (map->weight)
-        hp__map_apply(x->at, x->ld, r, map, part, 1);
-    if (map->bias)
-        r->kernels->add_bias(x, map->bias);
-    if (!r->model->spec.norm_first && norm->kind != HP_NORM_NONE)
-        r->kernels->norm(x->at, x->ld, x, norm);
+    const hp__kept_place normed = {e->share, e->part, e->row, HP__KEPT_NORMED};
+    int norm_first = r->model->spec.norm_first;
+    int has_norm = e->norm->kind != HP_NORM_NONE;
+    hp_status st = HP_OK;
+    if (has_norm && norm_first)
+        st = hp__keep(r, &normed, x, err);
+    if (e->map->weight)
+        hp__map_apply(x->at, x->ld, r, e->map, inner, 1);
+    if (e->map->bias)
+        r->kernels->add_bias(x, e->map->bias);
+    if (!has_norm || norm_first)
+        return st;
+    st = hp__keep(r, &normed, x, err);
+    r->kernels->norm(x->at, x->ld, x, e->norm);
+    return st;
 }
 
 /* Keys and values of these tokens, for these and for later ones. */
@@ -276,18 +210,23 @@ void hp__attend_all(hp__run *r, const hp__heads *heads)
     }
 }
 
-/* The outputs of a block's heads, side by side. */
+/* The outputs of a block's heads, side by side: put aside where they are looked
+ * at, else in place of the queries. */
 static hp__matrix run_heads(hp__run *r, const hp__attention *a, hp__share share,
                             hp__scratch *scratch)
 {
-    hp__matrix x = hp__share_hidden(r, share);
+    const hp_block *b = a->block;
+    hp__matrix z = {scratch->wide, share.piece->rows,
+                    (size_t)b->n_heads * b->head_dim, a->width};
+    if (r->outputs)
+        z = hp__share_outputs(r, a, share);
     if (a->width) {
         hp__heads heads = hp__project_heads(r, a, share, scratch);
+        heads.z = z.at;
+        heads.ld_z = z.ld;
         hp__attend_all(r, &heads);
     }
-    const hp_block *b = a->block;
-    return (hp__matrix){scratch->wide, x.rows, (size_t)b->n_heads * b->head_dim,
-                        a->width};
+    return z;
 }
 
 static hp_status add_heads(const hp__run *r, const hp__attention *a,
@@ -295,11 +234,15 @@ static hp_status add_heads(const hp__run *r, const hp__attention *a,
 {
     hp__matrix x = hp__share_hidden(r, share);
     hp__map o = hp__projection_of(r, a, share.variant);
+    const part_end end = {.share = share,
+                          .part = (size_t)(a - r->layer.attention),
+                          .map = &o,
+                          .norm = &a->norm};
     if (!a->has_output ||
         hp__outcome_stops(&r->outcome, hp__work_place(r, share, 0)))
         return HP_OK;
-    part_output(r, &x, &o, z, &a->norm);
-    return check_range(r, &x, "block", a->block->name, err);
+    hp_status st = part_output(r, &x, z, &end, err);
+    return st ? st : hp__check_range(r, &x, "block", a->block->name, err);
 }
 
 static hp_status run_attention(hp__run *r, const hp__attention *a,
@@ -307,31 +250,46 @@ static hp_status run_attention(hp__run *r, const hp__attention *a,
                                hp_error *err)
 {
     hp__matrix z = run_heads(r, a, share, scratch);
-    return add_heads(r, a, share, &z, err);
+    hp_status st = hp__keep_heads(r, a, share, scratch, err);
+    return st ? st : add_heads(r, a, share, &z, err);
+}
+
+static hp_status keep_middle(const hp__run *r, const part_end *e,
+                             const hp__matrix *up, const hp__matrix *gate,
+                             hp_error *err)
+{
+    hp__kept_place at = {e->share, e->part, e->row, HP__KEPT_UP};
+    hp_status st = hp__keep(r, &at, up, err);
+    at.what = HP__KEPT_GATE;
+    return st || !gate->at ? st : hp__keep(r, &at, gate, err);
 }
 
 /* Rows of the feed-forward part: f(x U + b) D, or (f(x G) * x U) D. */
-static void run_mlp_rows(const hp__run *r, const hp__matrix *x,
-                         hp__scratch *scratch)
+static hp_status run_mlp_rows(const hp__run *r, const hp__matrix *x,
+                              const part_end *end, hp__scratch *scratch,
+                              hp_error *err)
 {
     const hp__layer_weights *w = &r->layer;
     const hp__kernels *k = r->kernels;
     hp_activation f = r->model->spec.activation;
     hp__matrix in = hp__part_input(r, x, &w->mlp_norm, scratch);
     hp__matrix up = {scratch->wide, x->rows, w->up.n_out, w->up.n_out};
+    hp__matrix gate = {NULL, up.rows, up.n, up.ld};
     hp__map_apply(up.at, up.ld, r, &w->up, &in, 0);
     if (w->gate.weight) {
-        hp__matrix gate = up;
-        gate.at += up.rows * up.ld;
+        gate.at = up.at + up.rows * up.ld;
         hp__map_apply(gate.at, gate.ld, r, &w->gate, &in, 0);
-        k->activate(&gate, w->gate.bias, f);
         if (w->up.bias)
             k->add_bias(&up, w->up.bias);
+    }
+    hp_status st = keep_middle(r, end, &up, &gate, err);
+    if (gate.at) {
+        k->activate(&gate, w->gate.bias, f);
         k->multiply(&up, gate.at, gate.ld);
     } else {
         k->activate(&up, w->up.bias, f);
     }
-    part_output(r, x, &w->down, &up, &w->mlp_norm);
+    return st ? st : part_output(r, x, &up, end, err);
 }
 
 static hp_status run_mlp(const hp__run *r, hp__share share,
@@ -339,13 +297,16 @@ static hp_status run_mlp(const hp__run *r, hp__share share,
 {
     const hp__layer_weights *w = &r->layer;
     hp__matrix x = hp__share_hidden(r, share), rows = x;
-    for (size_t i = 0; i < x.rows; i += HP__PIECE_ROWS) {
+    hp_status st = HP_OK;
+    for (size_t i = 0; i < x.rows && !st; i += HP__PIECE_ROWS) {
+        const part_end end = {share, w->n_blocks, i, &w->down, &w->mlp_norm};
         rows.at = x.at + i * x.ld;
         rows.rows = x.rows - i < HP__PIECE_ROWS ? x.rows - i : HP__PIECE_ROWS;
-        run_mlp_rows(r, &rows, scratch);
+        st = run_mlp_rows(r, &rows, &end, scratch, err);
     }
-    return check_range(r, &x, "block",
-                       w->attention[w->n_blocks - 1].block->name, err);
+    return st ? st
+              : hp__check_range(r, &x, "block",
+                                w->attention[w->n_blocks - 1].block->name, err);
 }
 
 void hp__forward(hp__run *r, hp__share share, hp__scratch *scratch)
@@ -353,14 +314,10 @@ void hp__forward(hp__run *r, hp__share share, hp__scratch *scratch)
     hp_error err = {{0}, {0}, {0}};
     hp_status st = HP_OK;
     uint64_t place = hp__work_place(r, share, 0);
-    for (size_t i = 0; i < r->layer.n_blocks && !st; i++) {
-        hp__keep_input(r, share, i);
+    for (size_t i = 0; i < r->layer.n_blocks && !st; i++)
         st = run_attention(r, &r->layer.attention[i], share, scratch, &err);
-    }
-    if (!st && r->layer.has_mlp && !hp__outcome_stops(&r->outcome, place)) {
-        hp__keep_input(r, share, r->layer.n_blocks);
+    if (!st && r->layer.has_mlp && !hp__outcome_stops(&r->outcome, place))
         st = run_mlp(r, share, scratch, &err);
-    }
     hp__outcome_add(&r->outcome, hp__work_place(r, share, UINT32_MAX), st,
                     &err);
 }
@@ -369,18 +326,14 @@ void hp__forward(hp__run *r, hp__share share, hp__scratch *scratch)
 
 void hp__forward_heads(hp__run *r, hp__share share, hp__scratch *scratch)
 {
-    const hp__attention *a = &r->layer.attention[r->block_index];
-    hp__matrix z = run_heads(r, a, share, scratch);
-    hp__matrix out = hp__share_outputs(r, share);
-    for (size_t i = 0; i < z.rows; i++)
-        memcpy(out.at + i * out.ld, z.at + i * z.ld, z.n * sizeof *z.at);
+    run_heads(r, &r->layer.attention[r->block_index], share, scratch);
 }
 
 void hp__forward_output(hp__run *r, hp__share share)
 {
     hp_error err = {{0}, {0}, {0}};
     const hp__attention *a = &r->layer.attention[r->block_index];
-    hp__matrix z = hp__share_outputs(r, share);
+    hp__matrix z = hp__share_outputs(r, a, share);
     hp_status st = add_heads(r, a, share, &z, &err);
     hp__outcome_add(&r->outcome, hp__work_place(r, share, UINT32_MAX), st,
                     &err);

@@ -5,9 +5,10 @@
  */
 #include "run/engine.h"
 
-hp__matrix hp__share_outputs(const hp__run *r, hp__share s)
+hp__matrix hp__share_outputs(const hp__run *r, const hp__attention *a,
+                             hp__share s)
 {
-    const hp_block *b = r->layer.attention[r->block_index].block;
+    const hp_block *b = a->block;
     size_t n = (size_t)b->n_heads * b->head_dim;
     size_t row = s.variant * r->sizes.batch_rows + s.piece->row;
     return (hp__matrix){r->outputs + row * r->sizes.outputs, s.piece->rows, n,
@@ -18,11 +19,11 @@ static hp_status show(const hp__run *r, hp__share owner, size_t variant,
                       hp_error *err)
 {
     const hp__piece *p = owner.piece;
-    hp__matrix z = hp__share_outputs(r, owner);
+    const hp__attention *a = &r->layer.attention[r->block_index];
+    hp__matrix z = hp__share_outputs(r, a, owner);
     hp__matrix x = hp__share_hidden(r, owner);
     const hp_seen_outputs seen = {.variant = variant,
-                                  .block =
-                                      r->layer.attention[r->block_index].block,
+                                  .block = a->block,
                                   .first_sequence = (uint32_t)p->first,
                                   .n_sequences = (uint32_t)p->n,
                                   .rows = z.rows,

@@ -154,7 +154,10 @@ static size_t embedded_width(const hp_model *m)
 static void measure_rows(hp__run *r)
 {
     const hp_model *m = r->model;
+    unsigned outputs_seen = HP_SEE_OUTPUT | HP_SEE_GRADIENT;
     r->sizes.qkv = embedded_width(m);
+    if (r->observer->wants & HP_SEE_GRADIENT)
+        r->sizes.outputs = m->spec.width; /* also of the vocabulary's rows */
     for (size_t i = 0; i < m->n_blocks; i++) {
         const hp_block *b = &m->blocks[i];
         size_t qkv =
@@ -162,7 +165,7 @@ static void measure_rows(hp__run *r)
         if (qkv > r->sizes.qkv)
             r->sizes.qkv = qkv;
         size_t outputs = (size_t)b->n_heads * b->head_dim;
-        if (r->observer->wants & HP_SEE_OUTPUT && outputs > r->sizes.outputs)
+        if (r->observer->wants & outputs_seen && outputs > r->sizes.outputs)
             r->sizes.outputs = outputs;
         if (b->o.weight && b->o.weight->n_elements > r->sizes.projection)
             r->sizes.projection = (size_t)b->o.weight->n_elements;

@@ -101,11 +101,11 @@ size_t hp__batch_size(const hp__run *r, size_t first)
 {
     size_t budget = r->options->budget ? r->options->budget : DEFAULT_BUDGET;
     size_t row = r->model->spec.width + r->sizes.outputs;
+    if (r->observer->wants & HP_SEE_GRADIENT) /* each has one */
+        row *= 2;
     size_t most = budget / sizeof(float) / row, rows = 0;
     most /= r->variants.n;
     size_t i = first;
-    if (r->observer->wants & HP_SEE_GRADIENT) /* which has room of its own */
-        return r->n_pieces - first;
     for (; i < r->n_pieces; i++) {
         size_t own = 0;
         for (size_t k = 0; k < r->n_stacks; k++)
@@ -139,9 +139,8 @@ hp_status hp__stacks_alloc(hp__run *r, hp_error *err)
         if (!hp__mul(&rows, k->batch_rows, r->variants.n))
             return hp_fail(err, HP_NOMEM, "out of memory (%zu variants)",
                            r->variants.n);
-        if (!(r->observer->wants & HP_SEE_GRADIENT))
-            st = hp__new(&k->hidden, rows, r->model->spec.width * sizeof(float),
-                         err);
+        st = hp__new(&k->hidden, rows, r->model->spec.width * sizeof(float),
+                     err);
         grow(&most, rows);
     }
     if (!st && r->sizes.outputs)

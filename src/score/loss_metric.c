@@ -5,22 +5,18 @@
 #include "nn/machine.h"
 #include "score/loss_sweep.h"
 #include "stats/accumulate.h"
-#include "stats/output_map.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 typedef struct pass {
-    const hp_model *m;
     const hp__loss_metric_visitor *visitor;
     const hp_sequences *sequences;
-    const hp_projections *projections; /* of the sweep */
     hp__loss_metric metric;
     hp__accumulator accumulator;
-    size_t side;        /* the largest of all n and D */
-    double *squares[4]; /* [side, side] each */
-    double *sums;       /* [side] */
-    float *scaled;      /* [HP__STRIP_ROWS, D] */
+    double *squares[4]; /* [n, n] each, n of the widest block */
+    double *sums;       /* [n] */
+    float *scaled;      /* [HP__STRIP_ROWS, n] */
     size_t rows;        /* of the block that is seen */
 } pass;
 
@@ -48,11 +44,11 @@ void hp__wide_multiply(const hp__blas *blas, unsigned threads,
 
 /* ---- sums ---- */
 
-/* G is of summed losses: of a sequence with many targets it counts more. */
+/* M is of summed losses: of a sequence with many targets it counts more. */
 static void add_gradients(pass *p, const hp_seen_gradients *seen)
 {
     const size_t *start = seen->start;
-    hp__sums g = {.c = p->squares[1], .sum = p->sums};
+    hp__sums m = {.c = p->squares[1], .sum = p->sums};
     size_t sequence = 0;
     for (size_t from = 0; from < seen->rows; from += HP__STRIP_ROWS) {
         size_t left = seen->rows - from;
@@ -60,19 +56,19 @@ static void add_gradients(pass *p, const hp_seen_gradients *seen)
         for (size_t r = 0; r < rows; r++) {
             while (start[sequence + 1] - start[0] <= from + r)
                 sequence++;
-            const float *row = seen->gradient + (from + r) * seen->width;
+            const float *row = seen->z_gradient + (from + r) * seen->n;
             float by = (float)seen->n_labels[sequence];
-            for (size_t i = 0; i < seen->width; i++)
-                p->scaled[r * seen->width + i] = row[i] * by;
+            for (size_t i = 0; i < seen->n; i++)
+                p->scaled[r * seen->n + i] = row[i] * by;
         }
-        hp__accumulate_rows(&p->accumulator, &g, p->scaled, rows, seen->width);
+        hp__accumulate_rows(&p->accumulator, &m, p->scaled, rows, seen->n);
     }
 }
 
 static void begin(pass *p, const hp_seen_gradients *seen)
 {
     memset(p->squares[0], 0, seen->n * seen->n * sizeof(double));
-    memset(p->squares[1], 0, seen->width * seen->width * sizeof(double));
+    memset(p->squares[1], 0, seen->n * seen->n * sizeof(double));
     p->rows = 0;
 }
 
@@ -83,29 +79,17 @@ static void mean_of(double *c, size_t n, size_t rows)
         c[i] /= (double)rows;
 }
 
-/* G gives way to the visitor's room, W to W G. */
 static hp_status finish(pass *p, const hp_seen_gradients *seen, hp_error *err)
 {
-    double *g = p->squares[1], *w = p->squares[2], *m = p->squares[3];
-    size_t n = seen->n, width = seen->width;
     hp__loss_metric *out = &p->metric;
-    mean_of(p->squares[0], n, p->rows);
-    mean_of(g, width, p->rows);
-    hp_status st =
-        hp__projection_get(w, p->m, seen->block, p->projections, err);
-    if (st)
-        return st;
-    const hp__wide_product of_g = {n,     width, width, w, g,
-                                   width, width, 0,     m, 0};
-    hp__wide_multiply(out->blas, out->threads, &of_g);
-    const hp__wide_product of_w = {n, n, width, m, w, width, width, 1, g, 0};
-    hp__wide_multiply(out->blas, out->threads, &of_w);
+    for (size_t i = 0; i < 2; i++)
+        mean_of(p->squares[i], seen->n, p->rows);
     out->block = seen->block;
-    out->n = n;
+    out->n = seen->n;
     out->c = p->squares[0];
-    out->m = g;
-    out->room[0] = w;
-    out->room[1] = m;
+    out->m = p->squares[1];
+    out->room[0] = p->squares[2];
+    out->room[1] = p->squares[3];
     return p->visitor->visit(p->visitor->payload, out, err);
 }
 
@@ -127,25 +111,24 @@ static hp_status see(void *payload, const hp_seen_gradients *seen,
 
 /* ---- all of it ---- */
 
-static hp_status open_pass(pass *p, hp_error *err)
+static hp_status open_pass(pass *p, const hp_model *m, hp_error *err)
 {
-    size_t width = p->m->spec.width;
-    p->side = width;
-    for (size_t i = 0; i < p->m->n_blocks; i++) {
-        const hp_block *b = &p->m->blocks[i];
+    size_t side = 1;
+    for (size_t i = 0; i < m->n_blocks; i++) {
+        const hp_block *b = &m->blocks[i];
         size_t n = (size_t)b->n_heads * b->head_dim;
-        p->side = n > p->side ? n : p->side;
+        side = n > side ? n : side;
     }
     hp_status st = HP_OK;
     for (size_t i = 0; i < 4 && !st; i++)
-        st = hp__new(&p->squares[i], p->side, p->side * sizeof(double), err);
+        st = hp__new(&p->squares[i], side, side * sizeof(double), err);
     if (!st)
-        st = hp__new(&p->sums, p->side, sizeof(double), err);
+        st = hp__new(&p->sums, side, sizeof(double), err);
     if (!st)
-        st = hp__new(&p->scaled, HP__STRIP_ROWS, width * sizeof(float), err);
+        st = hp__new(&p->scaled, HP__STRIP_ROWS, side * sizeof(float), err);
     return st ? st
               : hp__accumulator_open(&p->accumulator, p->metric.blas,
-                                     p->metric.threads, p->side, err);
+                                     p->metric.threads, side, err);
 }
 
 static void close_pass(pass *p)
@@ -162,17 +145,14 @@ hp_status hp__loss_metric_sweep(const hp_model *m, const hp_score_options *o,
                                 hp_error *err)
 {
     unsigned wanted = o->run.threads ? o->run.threads : hp_backend_cpus();
-    pass p = {.m = m,
-              .visitor = visitor,
-              .sequences = o->sequences,
-              .projections = &o->run.projections};
+    pass p = {.visitor = visitor, .sequences = o->sequences};
     const hp__loss_sweep sweep = {m, o, see, &p};
     size_t predicting;
     p.metric.blas = &o->run.backend->blas;
     p.metric.threads = hp__blas_room(wanted);
     if (!p.metric.threads)
         p.metric.threads = 1;
-    hp_status st = open_pass(&p, err);
+    hp_status st = open_pass(&p, m, err);
     if (!st)
         st = hp__loss_sweep_run(&predicting, &sweep, err);
     close_pass(&p);

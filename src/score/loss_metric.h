@@ -8,7 +8,9 @@
  * What a change of a block's output costs, to second order: with g the gradient
  * of a sequence's summed loss at what the block adds to the stream, a change d
  * costs about d' G d, G = E g g' over all query positions. What heads put out
- * lies in C = E z z'. Both are symmetric, of double precision.
+ * lies in C = E z z', and G only matters through W G W', W [n, D] being the
+ * output projection: W g is the gradient dz of the loss at z, so W G W' is
+ * E dz dz'. Both are symmetric, of double precision.
  */
 typedef struct hp__loss_metric {
     const hp_block *block;
@@ -16,7 +18,7 @@ typedef struct hp__loss_metric {
     unsigned threads;
     size_t n;        /* n_heads * head_dim */
     double *c;       /* [n, n] C */
-    double *m;       /* [n, n] W G W', W [n, D] the output projection */
+    double *m;       /* [n, n] W G W' */
     double *room[2]; /* [n, n] each, of the visitor as are c and m */
 } hp__loss_metric;
 

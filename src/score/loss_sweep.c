@@ -80,7 +80,7 @@ static hp_status see(void *payload, const hp_seen_gradients *seen,
     const gates *g = payload;
     const size_t *start = seen->start;
     (void)err;
-#pragma omp parallel for num_threads(g->threads) schedule(static)
+#pragma omp parallel for collapse(2) num_threads(g->threads) schedule(static)
     for (size_t i = 0; i < seen->n_sequences; i++)
         for (size_t h = 0; h < seen->block->n_heads; h++) {
             size_t at = (seen->first_sequence + i) * g->n_heads +

@@ -257,6 +257,49 @@ static void a_variant_is_what_it_would_be_alone(void **state)
     close_bench(b);
 }
 
+/* Gradients of both stacks, each value with its own weight. */
+static hp_status see_gradients(void *payload, const hp_seen_gradients *seen,
+                               hp_error *err)
+{
+    double *sum = payload;
+    (void)err;
+    for (size_t i = 0; i < seen->rows * seen->n; i++)
+        *sum += (double)(i % 97 + 1) *
+                (double)(seen->z[i] + 3.0F * seen->z_gradient[i]);
+    for (size_t i = 0; i < seen->n_sequences; i++)
+        *sum += seen->losses[i] * (double)(seen->first_sequence + i + 1);
+    return HP_OK;
+}
+
+static double sum_of_gradients(bench *b, hp_run_options o)
+{
+    static int32_t labels[PAIRS * MOST];
+    double sum = 0.0;
+    const hp_observer observer = {
+        .wants = HP_SEE_GRADIENT, .gradients = see_gradients, .payload = &sum};
+    for (size_t i = 0; i < b->start[1][PAIRS]; i++)
+        labels[i] = i % 3 ? (int32_t)(i % VOCAB) : -1;
+    o.backend = b->backend;
+    o.labels = labels;
+    if (hp_run_sweep(b->model, &b->sequences, &o, &observer, &b->err))
+        fail_msg("%s", b->err.message);
+    return sum;
+}
+
+static void threads_and_budget_change_no_bit_of_a_gradient(void **state)
+{
+    bench *b = open_bench(*state);
+    double first = sum_of_gradients(b, (hp_run_options){.threads = 1});
+    const hp_run_options others[] = {{.threads = 2, .budget = (size_t)1 << 30},
+                                     {.threads = 3, .budget = 1},
+                                     {.threads = 1, .budget = 300000}};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        double sum = sum_of_gradients(b, others[i]);
+        assert_memory_equal(&sum, &first, sizeof sum);
+    }
+    close_bench(b);
+}
+
 typedef struct counter {
     uint64_t last, total;
 } counter;
@@ -436,6 +479,7 @@ int main(void)
         cmocka_unit_test(buckets_are_those_of_transformers),
         cmocka_unit_test(a_bias_is_added_by_distance),
         TIED(threads_and_budget_change_no_bit),
+        TIED(threads_and_budget_change_no_bit_of_a_gradient),
         TIED(a_variant_is_what_it_would_be_alone),
         cmocka_unit_test(progress_counts_both_stacks),
         cmocka_unit_test(an_evaluation_depends_on_nothing_but_the_pairs),
