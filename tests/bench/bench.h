@@ -148,6 +148,8 @@ typedef struct bench_data {
 } bench_data;
 bench_data bench_tokens(size_t n, size_t length, size_t vocab);
 void bench_tokens_free(bench_data *d);
+/* One sequence a line, as --tokens reads them. */
+void bench_write_tokens(const char *path, const bench_data *d);
 
 /* Of the products that the entropy of all heads needs over n sequences: the
  * last layer gives neither values nor output, and no key after a query counts

@@ -43,6 +43,19 @@ bench_data bench_tokens(size_t n, size_t length, size_t vocab)
     return d;
 }
 
+void bench_write_tokens(const char *path, const bench_data *d)
+{
+    FILE *f = fopen(path, "w");
+    if (!f)
+        bench_fail("%s cannot be written", path);
+    for (size_t i = 0; i < d->sequences.n; i++)
+        for (size_t k = d->start[i]; k < d->start[i + 1]; k++)
+            fprintf(f, "%d%c", (int)d->ids[k],
+                    k + 1 < d->start[i + 1] ? ' ' : '\n');
+    if (fclose(f))
+        bench_fail("%s cannot be written", path);
+}
+
 void bench_tokens_free(bench_data *d)
 {
     free(d->ids);

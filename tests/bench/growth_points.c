@@ -54,19 +54,6 @@ static char *model(const bench *b, size_t layers)
     return bench_model(b, &s, &(bench_writing){BENCH_F32, 1, 0});
 }
 
-static void write_tokens(const char *path, const bench_data *d)
-{
-    FILE *f = fopen(path, "w");
-    if (!f)
-        bench_fail("%s cannot be written", path);
-    for (size_t i = 0; i < d->sequences.n; i++)
-        for (size_t k = d->start[i]; k < d->start[i + 1]; k++)
-            fprintf(f, "%d%c", (int)d->ids[k],
-                    k + 1 < d->start[i + 1] ? ' ' : '\n');
-    if (fclose(f))
-        bench_fail("%s cannot be written", path);
-}
-
 static void entropy(const bench *b, const point *p)
 {
     if (!bench_wanted(b, p->curve))
@@ -76,7 +63,7 @@ static void entropy(const bench *b, const point *p)
     bench_data d =
         bench_tokens(p->sequences, p->length, bench_gpt2_small(b).vocab);
     snprintf(path, sizeof path, "%s/growth.ids", b->models);
-    write_tokens(path, &d);
+    bench_write_tokens(path, &d);
     snprintf(sequences, sizeof sequences, "--sequences=%zu", p->sequences);
     snprintf(length, sizeof length, "--length=%zu", p->length);
     snprintf(threads, sizeof threads, "--threads=%u", p->threads);
