@@ -41,6 +41,8 @@ typedef struct hp_plan {
     int prunes_highest;
     int has_seed;
     uint64_t seed;    /* of random */
+    const char *mix;  /* as of hp_scores */
+    double step;      /* likewise */
     hp_policy policy; /* `protect` is the plan's own copy */
     size_t n_heads, n_pruned;
     const hp_head *heads;        /* [n_heads] */

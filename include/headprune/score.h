@@ -55,7 +55,9 @@ typedef struct hp_scores {
     int has_calibration;
     hp_calibration_info calibration; /* when has_calibration */
     int has_seed;
-    uint64_t seed; /* of random */
+    uint64_t seed;   /* of random */
+    const char *mix; /* of hybrid, as hp_score_options.mix; NULL: none */
+    double step;     /* scored again whenever this share had gone; 0: once */
     size_t n_heads;
     const hp_head *heads; /* [n_heads] */
     const double *values; /* [n_heads], rounded to 6 significant digits */

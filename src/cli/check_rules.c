@@ -139,7 +139,22 @@ static hp_status compute_scores(checking *k, cli *c, hp_error *err)
                             hp_fail(err, HP_UNSUPPORTED,
                                     "method '%s' is not known", was->method),
                             k->baseline->path);
+    if (was->step > 0 && k->baseline->plan)
+        return hp_fail_hint(
+            err,
+            hp_fail_file(err,
+                         hp_fail(err, HP_UNSUPPORTED,
+                                 "its scores were taken in steps that ended "
+                                 "with the plan, which cannot be repeated "
+                                 "without it"),
+                         k->baseline->path),
+            "give the document of headprune score --iterate %.15g as the "
+            "baseline",
+            was->step);
     c->opt.value[OPT_SEED].number = was->seed;
+    c->opt.value[OPT_ITERATE].share = was->step;
+    if (!has(c, OPT_MIX))
+        c->opt.value[OPT_MIX].text = was->mix;
     for (hp_energy_share r = HP_ENERGY_OF_BLOCK; r <= HP_ENERGY_ALONE; r++)
         if (!strcmp(was->unit, hp_energy_unit(r)))
             c->opt.value[OPT_RELATIVE].number = r;

@@ -229,7 +229,7 @@ hp_status work_prepare_method(work *w, cli *c, const hp_method *method,
     hp_status st = method->needs_loss ? work_check_runs(w, err) : HP_OK;
     if (!st)
         st = hp_method_fits(method, w->model, err);
-    if (!st && (method->needs_loss || options_has(&c->opt, OPT_MIX)))
+    if (!st && (method->needs_loss || c->opt.value[OPT_MIX].text))
         st = work_find_special(&w->special, w->special_ids, w, c, err);
     return st;
 }

@@ -85,16 +85,18 @@ void hp__document_rounded(hp__emitter *e, const char *key, double value)
     hp__emit_double(e, key, value);
 }
 
-/* `seed` NULL: the method draws nothing. */
-static void put_method(hp__emitter *e, const char *name, const char *unit,
-                       int highest, const uint64_t *seed)
+static void put_method(hp__emitter *e, const hp__told_method *m)
 {
     hp__emit_object(e, "method", 1);
-    hp__emit_string(e, "name", name);
-    hp__emit_string(e, "unit", unit);
-    hp__emit_string(e, "prunes", highest ? "highest" : "lowest");
-    if (seed)
-        hp__document_seed(e, *seed);
+    hp__emit_string(e, "name", m->name);
+    hp__emit_string(e, "unit", m->unit);
+    hp__emit_string(e, "prunes", m->prunes_highest ? "highest" : "lowest");
+    if (m->has_seed)
+        hp__document_seed(e, m->seed);
+    if (m->mix)
+        hp__emit_string(e, "mix", m->mix);
+    if (m->step > 0)
+        hp__emit_double(e, "step", m->step);
     hp__emit_end(e);
 }
 
@@ -150,8 +152,8 @@ hp_status hp_document_scores(char **out, const hp_scores *s, hp_error *err)
     *out = NULL;
     hp__emit_start(&e, &b);
     hp_status st = hp__document_start(&e, HP__SCORES_SCHEMA, &s->model, err);
-    put_method(&e, s->method, s->unit, s->prunes_highest,
-               s->has_seed ? &s->seed : NULL);
+    put_method(&e, &(hp__told_method){s->method, s->unit, s->prunes_highest,
+                                      s->has_seed, s->seed, s->mix, s->step});
     hp__document_calibration(&e, s->has_calibration ? &s->calibration : NULL);
     hp__emit_array(&e, "heads", 0);
     int shared = hp_heads_shared(s->heads, s->n_heads);
@@ -231,8 +233,9 @@ hp_status hp__document_plan(hp__emitter *e, const hp_plan *p, hp_error *err)
     hp_status st =
         hp_heads_format(&heads, p->pruned, p->heads, p->n_heads, err);
     if (*p->method)
-        put_method(e, p->method, p->unit, p->prunes_highest,
-                   p->has_seed ? &p->seed : NULL);
+        put_method(e,
+                   &(hp__told_method){p->method, p->unit, p->prunes_highest,
+                                      p->has_seed, p->seed, p->mix, p->step});
     else
         hp__emit_null(e, "method");
     if (!st)

@@ -29,6 +29,15 @@ HP_CHECKED
 hp_status hp__document_finish(char **out, hp__emitter *e, hp_status st,
                               hp_error *err);
 
+/* "method": how scores were made. */
+typedef struct hp__told_method {
+    const char *name, *unit;
+    int prunes_highest, has_seed;
+    uint64_t seed;
+    const char *mix; /* NULL: none */
+    double step;     /* 0: none */
+} hp__told_method;
+
 /* "seed": a number, text when over 2^53. */
 void hp__document_seed(hp__emitter *e, uint64_t seed);
 /* To six digits, as scores are: processors differ in the last bits. */

@@ -102,8 +102,23 @@ hp_status hp__read_seed(int *has_seed, uint64_t *out, const hp__node *object,
     return HP_OK;
 }
 
-hp_status hp__read_method_of(hp__read_method *out, hp__arena *a,
-                             const hp__node *root, hp_error *err)
+static hp_status read_parameters(hp__told_method *out, hp__arena *a,
+                                 const hp__node *method, hp_error *err)
+{
+    hp_status st = hp__read_seed(&out->has_seed, &out->seed, method, err);
+    if (!st && hp__node_find(method, "mix"))
+        st = hp__read_text(&out->mix, a, method, "mix", err);
+    if (!st)
+        st = hp__node_find_double(&out->step, method, "step", err);
+    if (!st && hp__node_find(method, "step") &&
+        !(out->step > 0 && out->step <= 1))
+        st = hp_fail(err, HP_FORMAT,
+                     "key 'step' is %g: not above 0 and up to 1", out->step);
+    return st;
+}
+
+hp_status hp__read_method(hp__told_method *out, hp__arena *a,
+                          const hp__node *root, hp_error *err)
 {
     const hp__node *m;
     const char *prunes = NULL;
@@ -123,7 +138,7 @@ hp_status hp__read_method_of(hp__read_method *out, hp__arena *a,
                        prunes);
     if (!*out->name)
         return hp_fail(err, HP_FORMAT, "key 'name' of the method is empty");
-    return hp__read_seed(&out->has_seed, &out->seed, m, err);
+    return read_parameters(out, a, m, err);
 }
 
 hp_status hp__read_calibration(int *has, hp_calibration_info *out, hp__arena *a,

@@ -2,7 +2,7 @@
 #define HEADPRUNE_DOCUMENT_READ_PARTS_H
 
 #include "base/arena.h"
-#include "headprune/document.h"
+#include "document/document_parts.h"
 #include "io/json.h"
 
 /* Pieces of documents, read. Text is copied into the arena. */
@@ -18,14 +18,10 @@ HP_CHECKED
 hp_status hp__read_model(hp_model_info *out, hp__arena *a, const hp__node *root,
                          hp_error *err);
 
-typedef struct hp__read_method {
-    const char *name, *unit;
-    int prunes_highest, has_seed;
-    uint64_t seed;
-} hp__read_method;
+/* "method"; mix and step, which not all have, may be absent. */
 HP_CHECKED
-hp_status hp__read_method_of(hp__read_method *out, hp__arena *a,
-                             const hp__node *root, hp_error *err);
+hp_status hp__read_method(hp__told_method *out, hp__arena *a,
+                          const hp__node *root, hp_error *err);
 
 /* "seed" of an object; absent and null: none. Text when over 2^53. */
 HP_CHECKED

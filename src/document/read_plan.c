@@ -214,15 +214,17 @@ static hp_status check_against_list(const draft *d, const hp__node *root,
 static hp_status read_method(draft *d, const hp__node *root, hp_error *err)
 {
     const hp__node *n = hp__node_find(root, "method");
-    hp__read_method m = {.name = "", .unit = ""};
+    hp__told_method m = {.name = "", .unit = ""};
     hp_status st = HP_OK;
     if (!n || hp__node_kind(n) != HP__NULL)
-        st = hp__read_method_of(&m, d->a, root, err);
+        st = hp__read_method(&m, d->a, root, err);
     d->p->method = m.name;
     d->p->unit = m.unit;
     d->p->prunes_highest = m.prunes_highest;
     d->p->has_seed = m.has_seed;
     d->p->seed = m.seed;
+    d->p->mix = m.mix;
+    d->p->step = m.step;
     return st;
 }
 

@@ -89,20 +89,22 @@ static hp_status read_scores(hp_scores **out, const hp__node *root,
 {
     hp_scores *s = NULL;
     hp__arena *a = NULL;
-    hp__read_method method = {0};
+    hp__told_method method = {0};
     hp_status st = hp__scores_new(&s, &a, err);
     if (!st)
         st = hp__read_schema(root, schema, NULL, err);
     if (!st)
         st = hp__read_model(&s->model, a, root, err);
     if (!st)
-        st = hp__read_method_of(&method, a, root, err);
+        st = hp__read_method(&method, a, root, err);
     if (!st) {
         s->method = method.name;
         s->unit = method.unit;
         s->prunes_highest = method.prunes_highest;
         s->has_seed = method.has_seed;
         s->seed = method.seed;
+        s->mix = method.mix;
+        s->step = method.step;
         st = hp__read_calibration(&s->has_calibration, &s->calibration, a, root,
                                   err);
     }

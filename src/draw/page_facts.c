@@ -174,6 +174,20 @@ static void put_section_name(hp__buffer *b, const hp__view *v)
     hp__buffer_text(b, "</h2>\n");
 }
 
+/* Of a method that mixes others, and of scores that were taken again. */
+static void put_parameters(hp__buffer *b, const hp__view *v)
+{
+    const char *mix = v->plan ? v->plan->mix : v->scores->mix;
+    double step = v->plan ? v->plan->step : v->scores->step;
+    if (mix) {
+        hp__buffer_text(b, " of ");
+        hp__put_cut(b, mix, 200);
+    }
+    if (step > 0)
+        hp__buffer_printf(b, ", again whenever %.3g %% of the heads had gone",
+                          100 * step);
+}
+
 hp_status hp__put_facts(hp__buffer *b, const hp__view *v, int with_model,
                         hp_error *err)
 {
@@ -184,6 +198,7 @@ hp_status hp__put_facts(hp__buffer *b, const hp__view *v, int with_model,
     if (*v->method) {
         put_fact(b, "score");
         hp__put_method(b, v->method, v->unit, 0, 0);
+        put_parameters(b, v);
         hp__buffer_text(b, v->prunes_highest ? ", highest go first"
                                              : ", lowest go first");
         end_fact(b);

@@ -19,12 +19,19 @@ static int same_heads(const hp_scores *s, const hp_plan *p)
     return 1;
 }
 
-/* Of that plan: the same model, method, seed and heads. */
+static int same_parameters(const hp_scores *s, const hp_plan *p)
+{
+    return s->has_seed == p->has_seed && s->seed == p->seed &&
+           !(s->step < p->step) && !(s->step > p->step) &&
+           !strcmp(s->mix ? s->mix : "", p->mix ? p->mix : "");
+}
+
+/* Of that plan: the same model, method and heads. */
 static int is_of(const hp_scores *s, const hp_plan *p)
 {
     return s && !strcmp(s->model.fingerprint, p->model.fingerprint) &&
-           !strcmp(s->method, p->method) && s->has_seed == p->has_seed &&
-           s->seed == p->seed && same_heads(s, p);
+           !strcmp(s->method, p->method) && same_parameters(s, p) &&
+           same_heads(s, p);
 }
 
 int hp__scores_equal(const hp_scores *a, const hp_scores *b)

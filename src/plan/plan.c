@@ -223,6 +223,7 @@ static hp_status describe(hp_plan *p, hp__arena *a, const hp_scores *s,
     p->prunes_highest = s->prunes_highest;
     p->has_seed = s->has_seed;
     p->seed = s->seed;
+    p->step = s->step;
     p->policy = *policy;
     p->policy.protect = NULL;
     p->n_heads = s->n_heads;
@@ -231,6 +232,8 @@ static hp_status describe(hp_plan *p, hp__arena *a, const hp_scores *s,
         st = hp__arena_strdup(&p->method, a, s->method, err);
     if (!st)
         st = hp__arena_strdup(&p->unit, a, s->unit, err);
+    if (!st && s->mix)
+        st = hp__arena_strdup(&p->mix, a, s->mix, err);
     if (!st)
         st = hp__heads_copy(&p->heads, a, s->heads, s->n_heads, err);
     if (!st)

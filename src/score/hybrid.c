@@ -104,4 +104,5 @@ const hp__scorer hp__scorer_hybrid = {
                .zeroed = 114.8,
                .refitted = 105.6,
                .needs_data = 1},
+    .uses_mix = 1,
     .weigh = weigh};

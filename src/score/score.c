@@ -235,10 +235,14 @@ static hp_status describe(hp_scores *s, hp__arena *a, const hp_model *m,
     s->prunes_highest = scorer->method.prunes_highest && !(o->iterate > 0);
     s->has_seed = scorer->uses_seed;
     s->seed = scorer->uses_seed ? o->seed : 0;
+    s->step = o->iterate;
     s->n_heads = hp_model_n_heads(m);
     hp_status st = hp__info_copy(&s->model, a, hp_model_info_get(m), err);
     if (!st)
         st = hp__heads_copy(&s->heads, a, hp_model_heads(m), s->n_heads, err);
+    if (!st && scorer->uses_mix)
+        st =
+            hp__arena_strdup(&s->mix, a, o->mix ? o->mix : HP_DEFAULT_MIX, err);
     if (!st && scorer->method.needs_data)
         st = copy_calibration(s, a, o->calibration, err);
     return st;

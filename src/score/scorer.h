@@ -10,7 +10,7 @@
  */
 typedef struct hp__scorer {
     hp_method method;
-    int uses_seed;
+    int uses_seed, uses_mix;
     /* The unit where options decide it; NULL: the method's. */
     const char *(*unit)(const hp_score_options *o);
 

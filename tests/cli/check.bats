@@ -238,3 +238,29 @@ END
     hp check "$NET" --baseline s.json --max-score-change 1% --format tsv
     [ "$(awk -F'\t' '{ print NF }' <<<"$output" | sort -u)" = 7 ]
 }
+
+@test "hybrid's mix and steps are those of the baseline" {
+    ids='[1, 2, 3, 4, 5, 6, 7, 8]
+[9, 8, 7, 6, 5, 4, 3, 2]'
+    echo "$ids" >ids
+    mix=(hybrid --mix "gradient,magnitude:3" --tokens ids)
+    limit=(--tokens ids --max-score-change 0 --baseline)
+    for model in "$TINY" "$ROOT/tests/golden/bert-mlm"; do
+        args=()
+        [ "$model" = "$TINY" ] || args=(--mask-id 4)
+        hp -q score "${mix[@]}" "${args[@]}" --json "$model"
+        succeeds
+        echo "$output" >mixed.json
+        hp check "${limit[@]}" mixed.json "${args[@]}" "$model"
+        succeeds
+        hp check "${limit[@]}" mixed.json --mix entropy "${args[@]}" "$model"
+        [ "$status" -eq 1 ]
+    done
+    hp -q score gradient --iterate 0.25 --tokens ids --json "$TINY"
+    echo "$output" >steps.json
+    hp check "${limit[@]}" steps.json "$TINY"
+    succeeds
+    hp -q gradient --iterate 0.25 --ratio 0.5 --tokens ids "$TINY" -o out
+    hp check "${limit[@]}" out/headprune.json "$TINY"
+    fails 4 "in steps that ended with the plan"
+}

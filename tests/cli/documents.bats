@@ -57,6 +57,35 @@ valid() {
     [ "$status" -ne 0 ]
 }
 
+@test "documents say what hybrid mixes and how large steps are" {
+    printf '[1, 2, 3, 4, 5, 6, 7, 8]\n[9, 8, 7, 6, 5, 4, 3, 2]\n' >ids
+    args=(hybrid --mix "entropy:2,magnitude" --iterate 0.25 --tokens ids)
+    "$HEADPRUNE" -q score "${args[@]}" --json "$TINY" >s.json
+    valid s.json scores-1.schema.json
+    "$HEADPRUNE" plan s.json --ratio 0.5 --json >p.json
+    valid p.json plan-1.schema.json
+    "$HEADPRUNE" -q apply "$TINY" --plan p.json -o a
+    "$HEADPRUNE" -q "${args[@]}" --ratio 0.5 "$TINY" -o b
+    "$HEADPRUNE" -q apply "$TINY" --plan b/headprune.json -o c
+    for file in s.json p.json a/headprune.json b/headprune.json \
+        c/headprune.json; do
+        [ "$(jq -c '[.method.mix, .method.step]' $file)" = \
+            '["entropy:2,magnitude",0.25]' ]
+    done
+    valid b/headprune.json report-1.schema.json
+    "$HEADPRUNE" -q report s.json p.json -o page.html
+    says "$(cat page.html)" "hybrid (place) of entropy:2,magnitude, again"
+    [ "$(grep -c '<h2>' page.html)" -eq 1 ]
+    "$HEADPRUNE" -q score hybrid --tokens ids --json "$TINY" >s.json
+    [ "$(jq -c '[.method.mix, .method.step]' s.json)" = \
+        '["entropy:0.5,magnitude:0.5",null]' ]
+    "$HEADPRUNE" -q score entropy --tokens ids --json "$TINY" >s.json
+    [ "$(jq -c '.method | has("mix") or has("step")' s.json)" = false ]
+    jq '.method.step = 0' s.json >bad.json
+    hp plan bad.json --ratio 0.5
+    fails 3 "key 'step' is 0"
+}
+
 @test "inspect and methods conform to their schemas" {
     for model in models/gpt2-novels models/reaction-bert \
         tests/hostile/index_valid_2 tests/hostile/ok_extra_all_dtypes \
