@@ -283,6 +283,31 @@ static hp_status get_memory(hp__run *r, hp_error *err)
     return st;
 }
 
+static void free_scratch(hp__scratch *s)
+{
+    free(s->wide);
+    free(s->normed);
+    free(s->scores);
+    free(s->raw);
+    free(s->entropy);
+    free(s->probs);
+}
+
+/* Where the address space is limited, what was taken since the first look may
+ * leave OpenBLAS fewer buffers: then fewer threads run. */
+static hp_status keep_room_for_blas(hp__run *r, hp_error *err)
+{
+    unsigned fit = hp__blas_room(r->threads);
+    if (!fit)
+        return hp_fail(err, HP_NOMEM,
+                       "out of memory: OpenBLAS's buffers do not fit beside "
+                       "the weights in the address space allowed");
+    while (r->threads > fit)
+        free_scratch(&r->scratch[--r->threads]);
+    r->reader.threads = fit;
+    return HP_OK;
+}
+
 hp_status hp__run_prepare(hp__run *r, hp_error *err)
 {
     unsigned wanted =
@@ -310,24 +335,13 @@ hp_status hp__run_prepare(hp__run *r, hp_error *err)
             hp__variants_layers(&r->variants, k->first_layer, k->end_layer);
     }
     st = get_memory(r, err);
-    if (!st && hp__blas_room(r->threads) < r->threads)
-        return hp_fail(err, HP_NOMEM,
-                       "out of memory: OpenBLAS's buffers for %u threads do "
-                       "not fit in the address space allowed",
-                       r->threads);
-    return st;
+    return st ? st : keep_room_for_blas(r, err);
 }
 
 void hp__run_release(hp__run *r)
 {
-    for (unsigned i = 0; i < r->threads && r->scratch; i++) {
-        free(r->scratch[i].wide);
-        free(r->scratch[i].normed);
-        free(r->scratch[i].scores);
-        free(r->scratch[i].raw);
-        free(r->scratch[i].entropy);
-        free(r->scratch[i].probs);
-    }
+    for (unsigned i = 0; i < r->threads && r->scratch; i++)
+        free_scratch(&r->scratch[i]);
     hp__reader_close(&r->reader);
     hp__rotary_close(&r->rotary);
     free(r->scratch);

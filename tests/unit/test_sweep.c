@@ -9,6 +9,7 @@
 #include "headprune/run.h"
 #include "plain_forward.h"
 
+#include <malloc.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,6 +17,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -488,6 +491,51 @@ static void threads_and_budget_change_no_bit(void **state)
     close_bench(&b);
 }
 
+/* Bytes of address space that this process has. */
+static size_t address_space(void)
+{
+    char line[64] = "";
+    FILE *f = fopen("/proc/self/statm", "r");
+    assert_non_null(f);
+    assert_non_null(fgets(line, sizeof line, f));
+    (void)fclose(f);
+    return (size_t)strtoull(line, NULL, 10) * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* `bytes` more than there are now; gives what the limit was. */
+static struct rlimit allow(size_t bytes)
+{
+    struct rlimit before;
+    assert_int_equal(getrlimit(RLIMIT_AS, &before), 0);
+    struct rlimit limit = before;
+    limit.rlim_cur = address_space() + bytes;
+    assert_int_equal(setrlimit(RLIMIT_AS, &limit), 0);
+    return before;
+}
+
+/* Where buffers of two threads fit until the sweep has taken its own memory,
+ * one thread runs. */
+static void a_limited_address_space_takes_fewer_threads(void **state)
+{
+    (void)state;
+    const size_t buffers = (size_t)288 << 20;
+    const hp_run_options alone = {.threads = 1}, two = {.threads = 2};
+    bench b;
+    /* What is freed goes back, and what is taken again counts again. */
+    assert_int_equal(mallopt(M_MMAP_THRESHOLD, 64 << 10), 1);
+    open_bench(&b, FIXTURE_GPT2);
+    shown wide = run(&b, HP_SEE_ENTROPY, &alone);
+    for (size_t more = 0; more < (size_t)3 << 20; more += (size_t)128 << 10) {
+        struct rlimit before = allow(buffers + more);
+        shown narrow = run(&b, HP_SEE_ENTROPY, &two);
+        assert_int_equal(setrlimit(RLIMIT_AS, &before), 0);
+        assert_same_bits(&wide, &narrow);
+        release(&narrow);
+    }
+    release(&wide);
+    close_bench(&b);
+}
+
 /* Masks that part from each other in the first layer, in the second, or not at
  * all; the order makes states pass through more than one variant. */
 static const unsigned char in_first[HEADS] = {0, 1},
@@ -723,6 +771,8 @@ static void a_step_can_end_the_sweep(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        /* First: memory that other tests freed would be taken again. */
+        cmocka_unit_test(a_limited_address_space_takes_fewer_threads),
         cmocka_unit_test(gpt2_agrees_with_a_plain_pass),
         cmocka_unit_test(bert_agrees_with_a_plain_pass),
         cmocka_unit_test(a_lone_token_agrees),
