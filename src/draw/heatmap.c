@@ -79,7 +79,7 @@ void hp__put_method(hp__buffer *b, const char *method, const char *unit,
 /* "L3 H7" of "3:7"; ids of models with several stacks are said as they are. */
 static void put_head_name(hp__buffer *b, const hp_head *h)
 {
-    if (h->id[strcspn(h->id, ".")])
+    if (hp__head_names_stack(h))
         hp__put_cut(b, h->id, 48);
     else
         hp__buffer_printf(b, "L%u H%u", (unsigned)h->layer, (unsigned)h->head);
@@ -142,7 +142,7 @@ static void put_cells(hp__figure *f, const hp__view *v, const grid *g)
     }
 }
 
-static void put_axes(hp__figure *f, const grid *g)
+static void put_axes(hp__figure *f, const hp__view *v, const grid *g)
 {
     size_t every = 1;
     int digits = g->columns > 100 ? 3 : 2;
@@ -158,7 +158,7 @@ static void put_axes(hp__figure *f, const grid *g)
     hp__svg_label(&f->body, g->left + (double)g->columns * g->cell / 2, 14,
                   HP__MIDDLE, "head");
     hp__svg_text_up(&f->body, 12, TOP + (double)g->rows * g->cell / 2, "text");
-    hp__buffer_text(&f->body, "layer");
+    hp__buffer_text(&f->body, hp__view_row_name(v));
     hp__svg_text_end(&f->body);
 }
 
@@ -231,7 +231,7 @@ void hp__draw_heatmap(hp__figure *f, const hp__view *v)
     f->height = legend + (g.has_values ? LEGEND - 16 : 24);
     hp__buffer_text(&f->title, g.has_values ? "Scores of all heads"
                                             : "Heads that are pruned");
-    put_axes(f, &g);
+    put_axes(f, v, &g);
     put_cells(f, v, &g);
     if (g.has_values)
         put_bar(f, v, &g, legend);
@@ -241,7 +241,13 @@ void hp__draw_heatmap(hp__figure *f, const hp__view *v)
         put_key(f, v, g.left, legend + (g.has_values ? LEGEND - 8 : 0));
         f->height = legend + (g.has_values ? LEGEND + 16 : 24);
     }
-    hp__buffer_text(&f->caption, "One cell a head; rows are layers. ");
+    hp__buffer_printf(&f->caption, "One cell a head; rows are %ss%s. ",
+                      hp__view_row_name(v),
+                      v->n && hp__head_names_stack(v->heads)
+                          ? " of attention: of the encoder (enc), and of the "
+                            "decoder (dec), in which self- and "
+                            "cross-attention are apart"
+                          : "");
     if (v->pruned)
         hp__buffer_text(&f->caption, "Hatched and crossed cells are pruned. ");
     if (!g.has_values)

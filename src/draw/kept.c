@@ -1,4 +1,4 @@
-/* Heads kept in every layer: a full bar is a layer with all its heads. */
+/* Heads kept in every block: a full bar is a block with all its heads. */
 #include "draw/figure.h"
 
 #include <math.h>
@@ -68,8 +68,9 @@ void hp__draw_kept(hp__figure *f, const hp__view *v)
     size_t rows = hp__view_rows(v), widest;
     double left = label_width(v, &widest), y = TOP;
     double pitch = rows <= 16 ? 24 : 16;
-    hp__buffer_text(&f->title, "Heads kept in every layer");
-    hp__table_start(&f->table, "Heads kept in every layer", columns, 4, 12);
+    hp__buffer_printf(&f->title, "Heads kept in every %s",
+                      hp__view_row_name(v));
+    hp__table_start(&f->table, "Heads kept and pruned", columns, 4, 12);
     for (size_t i = 0, next; i < v->n; i = next) {
         next = hp__view_next_row(v, i);
         put_row(f, v, i, next, (hp__box){left, y, BAR, pitch - 4},
@@ -78,7 +79,7 @@ void hp__draw_kept(hp__figure *f, const hp__view *v)
     }
     hp__table_end(&f->table);
     hp__svg_text_up(&f->body, 12, (TOP + y) / 2, "text");
-    hp__buffer_text(&f->body, "layer");
+    hp__buffer_text(&f->body, hp__view_row_name(v));
     hp__svg_text_end(&f->body);
     put_key(f, left, y + 8);
     f->width = left + BAR + 76;

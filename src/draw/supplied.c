@@ -4,7 +4,12 @@
  */
 #include "draw/figure.h"
 
-enum { LEFT = 12, TOP = 12, NAME = 20, GAP = 24, LEGEND = 46, WIDTH = 760 };
+#include <stdio.h>
+
+/* Narrow enough to shrink to a phone's width. */
+enum { LEFT = 12, TOP = 12, NAME = 20, GAP = 12, LEGEND = 46, WIDTH = 480 };
+/* Room for the name of a block: "dec.11.cross". */
+enum { LEAST = 76 };
 
 static const double shades[] = {0.01, 0.03, 0.1, 0.25, 0.5};
 enum { SHADES = sizeof shades / sizeof *shades };
@@ -41,11 +46,26 @@ static void put_cells(hp__buffer *out, const hp_redundant_block *b)
         }
 }
 
+/* "layer 3" of "3:7", "dec.3.self" of "dec.3.self:7". */
+static void put_name(hp__buffer *b, const hp_head *first, double x, double y)
+{
+    size_t len = (size_t)hp__view_label_length(first);
+    char label[32];
+    snprintf(label, sizeof label, "%s%.*s",
+             hp__head_names_stack(first) ? "" : "layer ",
+             (int)(len < 20 ? len : 20), first->id);
+    hp__buffer_text(b, "<g><title>");
+    hp__put_text(b, first->name);
+    hp__buffer_text(b, "</title>");
+    hp__svg_label(b, x, y, HP__START, label);
+    hp__buffer_text(b, "</g>\n");
+}
+
 static void put_square(hp__figure *f, const hp_redundant_block *b, double x,
                        double y)
 {
     double side = side_of(b);
-    hp__svg_label(&f->body, x, y + 14, HP__START, b->heads[0].name);
+    put_name(&f->body, &b->heads[0], x, y + 14);
     hp__buffer_printf(&f->body,
                       "<g transform=\"translate(%.1f %.1f)scale(%.6g)\" "
                       "shape-rendering=\"crispEdges\"><rect class=\"sheet\" "
@@ -104,7 +124,7 @@ void hp__draw_supplied(hp__figure *f, const hp_redundancy *r)
                     5, 30);
     for (size_t i = 0; i < r->n_blocks; i++) {
         const hp_redundant_block *b = &r->blocks[i];
-        double side = side_of(b), wide = side > 220 ? side : 220;
+        double side = side_of(b), wide = side > LEAST ? side : LEAST;
         if (x > LEFT && x + wide > WIDTH - LEFT) {
             x = LEFT;
             y += tallest;

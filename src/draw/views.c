@@ -143,6 +143,16 @@ int hp__view_label_length(const hp_head *head)
     return len < 16 ? (int)len : 16;
 }
 
+int hp__head_names_stack(const hp_head *head)
+{
+    return head->id[strcspn(head->id, ".")] != '\0';
+}
+
+const char *hp__view_row_name(const hp__view *v)
+{
+    return v->n && hp__head_names_stack(v->heads) ? "block" : "layer";
+}
+
 static uint32_t largest_number(const hp__view *v)
 {
     uint32_t largest = 0;

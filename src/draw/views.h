@@ -37,6 +37,10 @@ size_t hp__view_rows(const hp__view *v);
 /* The first head of the row that follows the one of head `i`; n at the end. */
 size_t hp__view_next_row(const hp__view *v, size_t i);
 int hp__view_label_length(const hp_head *head);
+/* "layer", or "block" where layers have several rows. */
+const char *hp__view_row_name(const hp__view *v);
+/* 1: ids name a stack of layers, of which there are several. */
+int hp__head_names_stack(const hp_head *head);
 /* Column of head i of the row that starts at `first`, and how many there are:
  * heads stand under their numbers, or side by side if these are wild. */
 size_t hp__view_columns(const hp__view *v);
