@@ -127,6 +127,8 @@ typedef struct hp_document {
     size_t len;
     hp_scores *scores;         /* scores/1; report/1 when it knows all scores */
     hp_plan *plan;             /* plan/1 and report/1 */
+    hp_choice *choice;         /* report/1 of auto; `method` NULL when there is
+                                  none of that name */
     hp_eval *eval;             /* eval/1 */
     hp_sweep *sweep;           /* sweep/1 */
     hp_redundancy *redundancy; /* redundancy/1: heads and what they supply */

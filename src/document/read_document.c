@@ -29,6 +29,8 @@ static hp_status take_report(hp_document *d, const hp__node *root,
                              hp_error *err)
 {
     hp_status st = hp__read_plan(&d->plan, root, err);
+    if (!st)
+        st = hp__read_choice(&d->choice, root, err);
     return st ? st : hp__read_report_scores(&d->scores, root, err);
 }
 
@@ -138,6 +140,7 @@ void hp_document_free(hp_document *d)
         return;
     hp_scores_free(d->scores);
     hp_plan_free(d->plan);
+    free(d->choice);
     hp_eval_free(d->eval);
     hp_sweep_free(d->sweep);
     hp_redundancy_free(d->redundancy);

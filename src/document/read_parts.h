@@ -60,6 +60,10 @@ hp_status hp__read_scores(hp_scores **out, const hp__node *root, hp_error *err);
 HP_CHECKED
 hp_status hp__read_report_scores(hp_scores **out, const hp__node *root,
                                  hp_error *err);
+/* Of a report of auto; another leaves `*out` NULL. Freed by free(), after a
+ * failure too. */
+HP_CHECKED
+hp_status hp__read_choice(hp_choice **out, const hp__node *root, hp_error *err);
 HP_CHECKED
 hp_status hp__read_plan(hp_plan **out, const hp__node *root, hp_error *err);
 

@@ -21,6 +21,8 @@ typedef struct hp__figure {
 void hp__draw_heatmap(hp__figure *f, const hp__view *v);
 /* One bar a block. The view has a plan. */
 void hp__draw_kept(hp__figure *f, const hp__view *v);
+/* The search behind a choice with a limit, and the heads that were taken. */
+void hp__draw_limit(hp__figure *f, const hp_choice *c, size_t taken);
 /* How many heads have which score, and where the cut lies. The view has
  * scores. */
 void hp__draw_histogram(hp__figure *f, const hp__view *v);

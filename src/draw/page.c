@@ -131,6 +131,10 @@ static hp_status add_view(draft *d, const hp__view *v, int with_model,
         hp__draw_kept(&f, v);
         st = add_figure(d, &f, "kept", HP_OK, err);
     }
+    if (!st && v->choice && v->choice->has_limit) {
+        hp__draw_limit(&f, v->choice, hp__view_pruned(v));
+        st = add_figure(d, &f, "limit", HP_OK, err);
+    }
     if (!st && v->scores) {
         hp__draw_histogram(&f, v);
         st = add_figure(d, &f, "histogram", HP_OK, err);
@@ -321,8 +325,8 @@ hp_status hp_page_make(hp_page **out, const hp_document *const *docs, size_t n,
     hp_status st = hp__new(&d.page, 1, sizeof *d.page, err);
     if (st)
         return st;
-    /* Three a document at most, and one a pair. */
-    st = hp__arena_alloc(&d.page->figures, &d.page->arena, 3 * n + n * n,
+    /* Four a document at most, and one a pair. */
+    st = hp__arena_alloc(&d.page->figures, &d.page->arena, 4 * n + n * n,
                          sizeof *d.page->figures, err);
     if (!st)
         st = fill(&d, docs, n, err);

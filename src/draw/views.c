@@ -84,6 +84,7 @@ static hp__view view_of_plan(const hp_document *const *docs, size_t n,
             found = i;
     hp__view v = view_of(found < n ? docs[found]->scores : NULL, p);
     v.plan_path = docs[at]->path;
+    v.choice = docs[at]->choice;
     v.scores_path = found < n ? docs[found]->path : NULL;
     if (found < n)
         used[found] = 1;

@@ -12,6 +12,7 @@ typedef struct hp__view {
     const hp_model_info *model;
     const hp_scores *scores;
     const hp_plan *plan;
+    const hp_choice *choice;   /* behind the plan, or NULL */
     const char *method, *unit; /* "" for a list of heads */
     int prunes_highest;
     size_t n;

@@ -236,3 +236,31 @@ valid() {
     [ "$(wc -l <is)" -ge 11 ]
     diff is page
 }
+
+@test "report draws the search and refuses a broken one" {
+    make_ids
+    hp auto --max-loss-increase 5% "$TINY" --tokens ids -o limit -q
+    succeeds
+    taken=$(jq .pruned limit/headprune.json)
+    hp report limit/headprune.json -o page.html --svg figures
+    succeeds
+    says "$output" "figures/limit-1.svg"
+    says "$(cat figures/limit-1.svg)" "<title>$taken heads pruned: "
+    says "$(cat page.html)" "the limit: 5 % of the loss"
+    [ "$(grep -c 'heads pruned: ' figures/limit-1.svg)" -eq \
+        "$(jq '.curve | length' limit/headprune.json)" ]
+    bad() {
+        jq "$1" limit/headprune.json >bad.json
+        hp report bad.json -o bad.html
+        fails 3 "$2"
+    }
+    bad 'del(.curve)' "'curve'"
+    bad '.curve[1].pruned = 0' "curve[1]: key 'pruned' is 0: not in order"
+    bad '.curve[0].delta = "none"' "curve[0]: key 'delta'"
+    bad '.auto.max_loss_increase = 3' "'max_loss_increase'"
+    bad '.curve = [range(99) as $i | .curve[0] | .pruned = $i]' "99 points"
+    hp auto --ratio 0.5 "$TINY" --tokens ids -o ratio -q
+    hp report ratio/headprune.json -o ratio.html
+    succeeds
+    lacks "$(cat ratio.html)" 'id="limit'
+}

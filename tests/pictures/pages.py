@@ -49,6 +49,12 @@ OUTSIDE = """(() => {
 SIZES = """Math.min(...[...document.querySelectorAll('svg text')].map(
   e => e.getBoundingClientRect().height *
     (e.hasAttribute('transform') ? 99 : 1)))"""
+# Figures that shrink to the page; the others are too wide for a phone.
+WHOLE = """[...document.querySelectorAll('figure')].filter(figure => {
+  const frame = figure.querySelector('.scroll');
+  return frame.scrollWidth > frame.clientWidth;
+}).map(figure => `only a part of ${figure.id} is seen`)"""
+NARROW = ("b.html", "c.html", "f.html", "g.html")
 # A click on the head of every table's first column of numbers sorts by it.
 SORTED = """[...document.querySelectorAll('table')].every(table => {
   const heads = [...table.tHead.rows[0].cells];
@@ -109,7 +115,21 @@ def make_pages(headprune, room):
     run("-q", "attention", "models/bert-novels", "--text", "The cat sat on the mat",
         "-o", "short.safetensors")
     run("report", "long.safetensors", "short.safetensors", "-o", "e.html")
-    return [os.path.join(room, name + ".html") for name in "abcde"]
+    keep("redundancy.json", "-q", "redundancy", gpt2, *short)
+    run("-q", "auto", gpt2, "--max-loss-increase", "0.05", "--sequences", "8",
+        "--length", "64", "-o", "chosen")
+    run("report", "redundancy.json", "chosen/headprune.json", "-o", "f.html")
+    pairs = [[[3 + (7 * i + k) % 50 for k in range(12)],
+              [0] + [3 + (5 * i + 3 * k) % 50 for k in range(9)]] for i in range(3)]
+    with open(os.path.join(room, "pairs.ids"), "w", encoding="utf-8") as f:
+        f.writelines(json.dumps(pair) + "\n" for pair in pairs)
+    t5 = os.path.join(ROOT, "tests/golden/t5")
+    run("-q", "entropy", "--ratio", "0.3", "--tokens", "pairs.ids", t5, "-o", "stacks")
+    keep("stacks.json", "-q", "redundancy", "--tokens", "pairs.ids", "--json", t5)
+    run("-qq", "sweep", t5, "--tokens", "pairs.ids", "--ratios", "0.2,0.5",
+        "--seeds", "2", "-o", "pairs.json")
+    run("report", "stacks/headprune.json", "stacks.json", "pairs.json", "-o", "g.html")
+    return [os.path.join(room, name + ".html") for name in "abcdefg"]
 
 
 def complaints(events):
@@ -147,6 +167,8 @@ def look(browser, page, width, scheme, script, shots):
     )
     problems = list(complaints(browser.open("file://" + page)))
     problems += browser.evaluate(OUTSIDE)
+    if os.path.basename(page) in NARROW:
+        problems += browser.evaluate(WHOLE)
     smallest = browser.evaluate(SIZES)
     if smallest < 9:
         problems.append(f"text {smallest:.1f} pixels high")

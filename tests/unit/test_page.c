@@ -162,6 +162,66 @@ static void test_a_plan_and_its_scores_are_one(void **state)
     hp_page_free(p);
 }
 
+static void test_a_search_is_a_curve(void **state)
+{
+    hp_scores s = make_scores("entropy", values, rank);
+    hp_plan plan = make_plan(&s);
+    hp_choice choice = {.has_limit = 1,
+                        .limit = {0.01, 1},
+                        .curve = {3,
+                                  {{0, 0, 4, 0, 0},
+                                   {0.5, 2, 4.03, 0.03, 0.01},
+                                   {0.75, 3, 4.05, 0.05, 0.01}}}};
+    hp_document d = make_document(&s, &plan);
+    (void)state;
+    hp_page *p = make_page(&d, NULL);
+    check_figures(p, "heatmap-1 kept-1 histogram-1");
+    hp_page_free(p);
+    d.choice = &choice;
+    p = make_page(&d, NULL);
+    check_figures(p, "heatmap-1 kept-1 limit-1 histogram-1");
+    check_says(p, "<title>2 heads pruned: 0.03 \xC2\xB1 0.01</title>", 1);
+    check_says(p, "the limit: 1 % of the loss", 1);
+    check_says(p,
+               "<td class=\"n\">0.03</td><td class=\"n\">0.01</td>"
+               "<td>yes</td>",
+               1);
+    check_says(p,
+               "<td class=\"n\">0.05</td><td class=\"n\">0.01</td>"
+               "<td>no</td>",
+               1);
+    hp_page_free(p);
+    choice.limit = (hp_limit){0.02, 0};
+    p = make_page(&d, NULL);
+    check_says(p, "the limit: 0.02 nat", 1);
+    check_says(p,
+               "<td class=\"n\">0.03</td><td class=\"n\">0.01</td>"
+               "<td>no</td>",
+               1);
+    hp_page_free(p);
+}
+
+static void test_rows_of_several_stacks_are_blocks(void **state)
+{
+    static const hp_head stacked[] = {
+        {"enc.0:0", "encoder.0", 0, 0, 0, 0},
+        {"enc.0:1", "encoder.0", 0, 0, 1, 1},
+        {"dec.0.cross:0", "decoder.0", 1, 1, 0, 0},
+        {"dec.0.cross:1", "decoder.0", 1, 1, 1, 1},
+    };
+    hp_scores s = make_scores("entropy", values, rank);
+    s.heads = stacked;
+    hp_plan plan = make_plan(&s);
+    plan.heads = stacked;
+    hp_document d = make_document(&s, &plan);
+    hp_page *p = make_page(&d, NULL);
+    (void)state;
+    check_says(p, "Heads kept in every block", 1);
+    check_says(p, "rows are blocks of attention: of the encoder (enc)", 1);
+    check_says(p, "Heads kept in every layer", 0);
+    hp_page_free(p);
+}
+
 static void test_a_plan_of_another_model_stays_apart(void **state)
 {
     hp_scores s = make_scores("entropy", values, rank);
@@ -458,6 +518,8 @@ int main(void)
         cmocka_unit_test(test_scores_alone_have_a_map_and_a_histogram),
         cmocka_unit_test(test_skewed_scores_are_drawn_by_their_logarithms),
         cmocka_unit_test(test_a_plan_and_its_scores_are_one),
+        cmocka_unit_test(test_a_search_is_a_curve),
+        cmocka_unit_test(test_rows_of_several_stacks_are_blocks),
         cmocka_unit_test(test_a_plan_of_another_model_stays_apart),
         cmocka_unit_test(test_a_list_of_heads_has_no_scores),
         cmocka_unit_test(test_two_methods_are_compared),
