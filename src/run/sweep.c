@@ -95,10 +95,12 @@ static void output_share(hp__run *r, hp__share s)
         hp__forward_output(r, s);
 }
 
-static void mlp_share(hp__run *r, hp__share s)
+/* What follows the heads of a layer's last block. */
+static void rest_share(hp__run *r, hp__share s)
 {
     if (hp__variant_begin(&r->variants, s.variant) > r->layer_index)
         return;
+    hp__forward_output(r, s);
     hp__forward_mlp(r, s, &r->scratch[omp_get_thread_num()]);
     hp__report(r, s.piece);
 }
@@ -109,6 +111,7 @@ static hp_status run_parts(hp__run *r, const hp__piece *pieces, size_t n,
 {
     hp_status st = HP_OK;
     for (size_t i = 0; i < r->layer.n_blocks && !st; i++) {
+        int last = i + 1 == r->layer.n_blocks;
         r->block_index = i;
         st = hp__each_share(r, heads_share, pieces, n, err);
         if (!st)
@@ -116,9 +119,10 @@ static hp_status run_parts(hp__run *r, const hp__piece *pieces, size_t n,
         if (!st)
             st = hp__projections_get(r, i, err);
         if (!st)
-            st = hp__each_share(r, output_share, pieces, n, err);
+            st = hp__each_share(r, last ? rest_share : output_share, pieces, n,
+                                err);
     }
-    return st ? st : hp__each_share(r, mlp_share, pieces, n, err);
+    return st;
 }
 
 static hp_status run_layer(hp__run *r, uint32_t i, const hp__piece *pieces,

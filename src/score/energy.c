@@ -23,7 +23,8 @@ typedef struct work {
     double *w;      /* [n, D] the block's output projection */
     double *room;   /* [threads][head_dim, D] */
     double *own;    /* [heads of a block] tr(W_h' C_hh W_h) */
-    double *joint;  /* [heads of a block] tr(W_h' sum_k C_hk W_k) */
+    double *joint;  /* [heads of a block] those of pairs with later heads, too:
+                      their sum is tr(W' C W) */
 } work;
 
 /* tr(W_h' C[rows of h, columns] W[columns]); columns first .. first + n. */
@@ -53,10 +54,13 @@ static void add_up(work *w, const hp_moments *s)
 {
     size_t dim = s->block->head_dim;
     int joint = w->relative == HP_ENERGY_OF_BLOCK;
-#pragma omp parallel for num_threads(w->threads) schedule(static)
+#pragma omp parallel for num_threads(w->threads) schedule(dynamic)
     for (size_t h = 0; h < s->block->n_heads; h++) {
+        size_t next = (h + 1) * dim;
         w->own[h] = trace(w, s, h, h * dim, dim);
-        w->joint[h] = joint ? trace(w, s, h, 0, s->n) : 0;
+        w->joint[h] = w->own[h];
+        if (joint && next < s->n) /* both ways */
+            w->joint[h] += 2 * trace(w, s, h, next, s->n - next);
     }
 }
 
