@@ -143,6 +143,7 @@ static hp_status find_symbols(hp__blas *out, hp_error *err)
                        "interface");
     if (!find_symbol(&out->dpotrf, out->library, "dpotrf_") ||
         !find_symbol(&out->dpotrs, out->library, "dpotrs_") ||
+        !find_symbol(&out->dpotri, out->library, "dpotri_") ||
         !find_symbol(&out->dpocon, out->library, "dpocon_"))
         return hp_fail(err, HP_UNSUPPORTED,
                        "libopenblas.so.0 was built without LAPACK");

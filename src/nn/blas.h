@@ -32,7 +32,8 @@ typedef struct hp__blas {
     void *library;
     void (*sgemm)(void); /* cblas_sgemm; cast where it is called */
     void (*dgemm)(void); /* cblas_dgemm */
-    void (*dpotrf)(void), (*dpotrs)(void), (*dpocon)(void); /* LAPACK's */
+    /* LAPACK's */
+    void (*dpotrf)(void), (*dpotrs)(void), (*dpotri)(void), (*dpocon)(void);
     void (*multiply)(const struct hp__blas *b, const hp__product *p);
     char core[32];
     char config[256];

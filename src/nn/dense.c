@@ -12,6 +12,8 @@ typedef void potrf_function(const char *uplo, const int *n, double *a,
 typedef void potrs_function(const char *uplo, const int *n, const int *nrhs,
                             const double *a, const int *lda, double *b,
                             const int *ldb, int *info);
+typedef void potri_function(const char *uplo, const int *n, double *a,
+                            const int *lda, int *info);
 typedef void pocon_function(const char *uplo, const int *n, const double *a,
                             const int *lda, const double *anorm, double *rcond,
                             double *work, int *iwork, int *info);
@@ -37,6 +39,17 @@ void hp__cholesky_solve(const hp__blas *b, const double *factor, size_t n,
     int order = (int)n, rows = (int)n_rhs, info = 0;
     if (n && n_rhs)
         potrs(triangle, &order, &rows, factor, &order, x, &order, &info);
+}
+
+void hp__cholesky_invert(const hp__blas *b, double *factor, size_t n)
+{
+    potri_function *potri = (potri_function *)b->dpotri;
+    int order = (int)n, info = 0;
+    if (n)
+        potri(triangle, &order, factor, &order, &info);
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < i; j++)
+            factor[j * n + i] = factor[i * n + j];
 }
 
 double hp__cholesky_condition(const hp__blas *b, const double *factor, size_t n,

@@ -37,6 +37,9 @@ void hp__cholesky(int *definite, const hp__blas *b, double *a, size_t n);
 void hp__cholesky_solve(const hp__blas *b, const double *factor, size_t n,
                         double *x, size_t n_rhs);
 
+/* A^-1, whole, in place of the factor of A [n, n]. */
+void hp__cholesky_invert(const hp__blas *b, double *factor, size_t n);
+
 /* Estimate of the condition number of A in the 1-norm (Higham 1988), A given
  * by its factor and its 1-norm; room [3 n], ints [n]. */
 double hp__cholesky_condition(const hp__blas *b, const double *factor, size_t n,

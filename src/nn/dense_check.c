@@ -200,13 +200,25 @@ static int solution_is_right(const hp__blas *b, operands *o, size_t n)
     return are_near(o, n, 4 * n + RIGHTS, size);
 }
 
+/* x' A^-1 A = x', in place of the factor; o->a as it was. Higham 2002, 14.3:
+ * where the diagonal outweighs the rest, |A^-1| |A| has no entry above 4. */
+static int inverse_is_right(const hp__blas *b, operands *o, size_t n)
+{
+    const matrix a = {o->a, n, n, n, 0}, inverse = {o->c, n, n, n, 0};
+    hp__cholesky_invert(b, o->c, n);
+    apply(o->y, o->x, &inverse);
+    apply(o->got, o->y, &a);
+    memcpy(o->want, o->x, n * sizeof *o->want);
+    return are_near(o, n, 8 * n + 8, 4 * (double)n);
+}
+
 static int factors_are_right(const hp__blas *b, operands *o, size_t n)
 {
     int definite = 0;
     fill_symmetric(o, n);
     hp__cholesky(&definite, b, o->c, n);
     if (!definite || !upper_is_left(o, n) || !factor_is_right(o, n) ||
-        !solution_is_right(b, o, n))
+        !solution_is_right(b, o, n) || !inverse_is_right(b, o, n))
         return 0;
     memcpy(o->c, o->a, n * n * sizeof *o->c);
     o->c[n * n - 1] = -1;

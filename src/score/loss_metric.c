@@ -1,7 +1,6 @@
 #include "score/loss_metric.h"
 #include "base/arena.h"
 #include "model/graph.h"
-#include "nn/dense.h"
 #include "nn/machine.h"
 #include "score/loss_sweep.h"
 #include "stats/accumulate.h"
@@ -14,33 +13,11 @@ typedef struct pass {
     const hp_sequences *sequences;
     hp__loss_metric metric;
     hp__accumulator accumulator;
-    double *squares[4]; /* [n, n] each, n of the widest block */
+    double *squares[3]; /* [n, n] each, n of the widest block */
     double *sums;       /* [n] */
     float *scaled;      /* [HP__STRIP_ROWS, n] */
     size_t rows;        /* of the block that is seen */
 } pass;
-
-void hp__wide_multiply(const hp__blas *blas, unsigned threads,
-                       const hp__wide_product *p)
-{
-#pragma omp parallel for num_threads(threads) schedule(dynamic)
-    for (size_t i = 0; i < p->rows; i += HP__METRIC_ROWS) {
-        size_t left = p->rows - i;
-        const hp__dense_product part = {
-            .m = left < HP__METRIC_ROWS ? left : HP__METRIC_ROWS,
-            .n = p->columns,
-            .k = p->k,
-            .a = p->a + i * p->lda,
-            .lda = p->lda,
-            .b = p->b,
-            .ldb = p->ldb,
-            .b_turned = p->b_turned,
-            .c = p->c + i * p->columns,
-            .ldc = p->columns,
-            .add = p->add};
-        hp__dense_multiply(blas, &part);
-    }
-}
 
 /* ---- sums ---- */
 
@@ -88,8 +65,7 @@ static hp_status finish(pass *p, const hp_seen_gradients *seen, hp_error *err)
     out->n = seen->n;
     out->c = p->squares[0];
     out->m = p->squares[1];
-    out->room[0] = p->squares[2];
-    out->room[1] = p->squares[3];
+    out->room = p->squares[2];
     return p->visitor->visit(p->visitor->payload, out, err);
 }
 
@@ -120,7 +96,7 @@ static hp_status open_pass(pass *p, const hp_model *m, hp_error *err)
         side = n > side ? n : side;
     }
     hp_status st = HP_OK;
-    for (size_t i = 0; i < 4 && !st; i++)
+    for (size_t i = 0; i < 3 && !st; i++)
         st = hp__new(&p->squares[i], side, side * sizeof(double), err);
     if (!st)
         st = hp__new(&p->sums, side, sizeof(double), err);
@@ -134,7 +110,7 @@ static hp_status open_pass(pass *p, const hp_model *m, hp_error *err)
 static void close_pass(pass *p)
 {
     hp__accumulator_close(&p->accumulator);
-    for (size_t i = 0; i < 4; i++)
+    for (size_t i = 0; i < 3; i++)
         free(p->squares[i]);
     free(p->sums);
     free(p->scaled);

@@ -16,10 +16,10 @@ typedef struct hp__loss_metric {
     const hp_block *block;
     const hp__blas *blas;
     unsigned threads;
-    size_t n;        /* n_heads * head_dim */
-    double *c;       /* [n, n] C */
-    double *m;       /* [n, n] W G W' */
-    double *room[2]; /* [n, n] each, of the visitor as are c and m */
+    size_t n;     /* n_heads * head_dim */
+    double *c;    /* [n, n] C */
+    double *m;    /* [n, n] W G W' */
+    double *room; /* [n, n] of the visitor, as are c and m */
 } hp__loss_metric;
 
 typedef struct hp__loss_metric_visitor {
@@ -34,22 +34,5 @@ HP_CHECKED
 hp_status hp__loss_metric_sweep(const hp_model *m, const hp_score_options *o,
                                 const hp__loss_metric_visitor *visitor,
                                 hp_error *err);
-
-/* Rows that one thread multiplies at a time. */
-#define HP__METRIC_ROWS ((size_t)128)
-
-/* C [n rows, n columns] += A [rows, k] B, B [k, columns] or, b_turned,
- * [columns, k]; on all threads. `add` 0: C is overwritten. */
-typedef struct hp__wide_product {
-    size_t rows, columns, k;
-    const double *a, *b;
-    size_t lda, ldb;
-    int b_turned;
-    double *c; /* [rows, columns] */
-    int add;
-} hp__wide_product;
-
-void hp__wide_multiply(const hp__blas *blas, unsigned threads,
-                       const hp__wide_product *p);
 
 #endif

@@ -17,6 +17,7 @@
 #include "score/scorer.h"
 
 #include <math.h>
+#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,13 +25,14 @@
 
 typedef struct elimination {
     const hp__loss_metric *metric;
-    size_t n, dim;
-    double *p, *m;  /* [n, n] of what is left */
-    double *factor; /* [dim, dim] of P_hh */
-    double *own;    /* [dim, dim] */
+    size_t n, dim, heads;
+    double *p, *m;  /* [n, n]; of what is left both triangles count */
     double *e;      /* [n, dim] -E */
-    double *column; /* [n, dim] */
-    double *row;    /* [dim, n] */
+    double *column; /* [n, dim] of M, of what is left once h is gone */
+    double *rooms;  /* [threads][2][dim, dim] */
+    double *costs;  /* [heads] */
+    size_t *left;   /* [n_left] heads */
+    size_t n_left;
 } elimination;
 
 /* ---- P ---- */
@@ -43,27 +45,12 @@ static double mean_diagonal(const double *c, size_t n)
     return sum / (double)n;
 }
 
-/* Rows of the identity, each a right-hand side of its own. */
-static void invert(const elimination *x, const double *factor)
-{
-    size_t n = x->n;
-    memset(x->p, 0, n * n * sizeof *x->p);
-    for (size_t i = 0; i < n; i++)
-        x->p[i * n + i] = 1.0;
-#pragma omp parallel for num_threads(x->metric->threads) schedule(dynamic)
-    for (size_t i = 0; i < n; i += HP__METRIC_ROWS) {
-        size_t left = n - i;
-        hp__cholesky_solve(x->metric->blas, factor, n, x->p + i * n,
-                           left < HP__METRIC_ROWS ? left : HP__METRIC_ROWS);
-    }
-}
-
 /* A C that is not positive definite in spite of lambda takes a larger one. */
 static hp_status make_inverse(const elimination *x, hp_error *err)
 {
     size_t n = x->n;
     const double *c = x->metric->c;
-    double *a = x->metric->room[0], lambda = DAMPING * mean_diagonal(c, n);
+    double *a = x->p, lambda = DAMPING * mean_diagonal(c, n);
     int definite = 0;
     for (unsigned i = 0; i < 6 && !definite; i++) {
         memcpy(a, c, n * n * sizeof *a);
@@ -76,115 +63,147 @@ static hp_status make_inverse(const elimination *x, hp_error *err)
         return hp_fail(err, HP_FORMAT,
                        "block '%s': its second moments cannot be factored",
                        x->metric->block->name);
-    invert(x, a);
+    hp__cholesky_invert(x->metric->blas, a, n);
     return HP_OK;
 }
 
 /* ---- heads ---- */
 
-/* The block (h, h) of P or M. */
-static void copy_own(double *to, const elimination *x, const double *from,
-                     size_t h)
+/* The block (i, j) of P or M. */
+static double *block_of(const elimination *x, double *of, size_t i, size_t j)
 {
-    for (size_t i = 0; i < x->dim; i++)
-        memcpy(to + i * x->dim, from + (h * x->dim + i) * x->n + h * x->dim,
-               x->dim * sizeof *to);
+    return of + i * x->dim * x->n + j * x->dim;
 }
 
-static int factor_own(const elimination *x, size_t h)
+static void copy_block(double *to, const elimination *x, const double *from)
+{
+    for (size_t i = 0; i < x->dim; i++)
+        memcpy(to + i * x->dim, from + i * x->n, x->dim * sizeof *to);
+}
+
+/* C += A B, all [dim, dim]; c with rows of ldc. */
+static void add_product(const elimination *x, double *c, size_t ldc,
+                        const double *a, const double *b, int b_turned)
+{
+    hp__dense_product p = {.m = x->dim,
+                           .n = x->dim,
+                           .k = x->dim,
+                           .a = a,
+                           .lda = x->dim,
+                           .b = b,
+                           .ldb = b_turned ? x->dim : x->n,
+                           .b_turned = b_turned,
+                           .ldc = ldc,
+                           .add = 1};
+    p.c = c;
+    hp__dense_multiply(x->metric->blas, &p);
+}
+
+static double *room_of(const elimination *x)
+{
+    return x->rooms + (size_t)omp_get_thread_num() * 2 * x->dim * x->dim;
+}
+
+static int factor_own(const elimination *x, double *factor, size_t h)
 {
     int definite;
-    copy_own(x->factor, x, x->p, h);
-    hp__cholesky(&definite, x->metric->blas, x->factor, x->dim);
+    copy_block(factor, x, block_of(x, x->p, h, h));
+    hp__cholesky(&definite, x->metric->blas, factor, x->dim);
     return definite;
 }
 
 /* tr(P_hh^-1 M_hh); infinite when rounding has eaten P_hh. */
 static double cost_of(const elimination *x, size_t h)
 {
-    double sum = 0;
-    if (!factor_own(x, h))
+    double *factor = room_of(x), *own = factor + x->dim * x->dim, sum = 0;
+    if (!factor_own(x, factor, h))
         return HUGE_VAL;
-    copy_own(x->own, x, x->m, h);
-    hp__cholesky_solve(x->metric->blas, x->factor, x->dim, x->own, x->dim);
+    copy_block(own, x, block_of(x, x->m, h, h));
+    hp__cholesky_solve(x->metric->blas, factor, x->dim, own, x->dim);
     for (size_t i = 0; i < x->dim; i++)
-        sum += x->own[i * x->dim + i];
+        sum += own[i * x->dim + i];
     return sum;
 }
 
-static void copy_column(const elimination *x, double *to, const double *from,
-                        size_t h)
+/* -E_i = -P_ih P_hh^-1 and M_ih - E_i M_hh. */
+static void take_from(const elimination *x, const double *factor, size_t i,
+                      size_t h)
 {
-    for (size_t i = 0; i < x->n; i++)
-        memcpy(to + i * x->dim, from + i * x->n + h * x->dim,
-               x->dim * sizeof *to);
+    size_t size = x->dim * x->dim;
+    double *e = x->e + i * size, *column = x->column + i * size;
+    copy_block(e, x, block_of(x, x->p, i, h));
+    hp__cholesky_solve(x->metric->blas, factor, x->dim, e, x->dim);
+    for (size_t k = 0; k < size; k++)
+        e[k] = -e[k];
+    copy_block(column, x, block_of(x, x->m, i, h));
+    add_product(x, column, x->dim, e, block_of(x, x->m, h, h), 0);
 }
 
-static void subtract(const elimination *x, double *from, const double *a,
-                     const double *b, int b_turned)
+/* P_ij -= E_i P_hj; M_ij -= E_i M_hj + (M_ih - E_i M_hh) E_j'. */
+static void take_pair(const elimination *x, size_t i, size_t j, size_t h)
 {
-    hp__wide_product p = {.rows = x->n,
-                          .columns = x->n,
-                          .k = x->dim,
-                          .a = a,
-                          .lda = x->dim,
-                          .b = b,
-                          .ldb = b_turned ? x->dim : x->n,
-                          .b_turned = b_turned,
-                          .add = 1};
-    p.c = from;
-    hp__wide_multiply(x->metric->blas, x->metric->threads, &p);
+    size_t size = x->dim * x->dim, n = x->n;
+    double *p = block_of(x, x->p, i, j), *m = block_of(x, x->m, i, j);
+    double *p_turned = block_of(x, x->p, j, i);
+    double *m_turned = block_of(x, x->m, j, i);
+    add_product(x, p, n, x->e + i * size, block_of(x, x->p, h, j), 0);
+    add_product(x, m, n, x->e + i * size, block_of(x, x->m, h, j), 0);
+    add_product(x, m, n, x->column + i * size, x->e + j * size, 1);
+    for (size_t r = 0; r < x->dim && i != j; r++)
+        for (size_t c = 0; c < x->dim; c++) {
+            p_turned[c * n + r] = p[r * n + c];
+            m_turned[c * n + r] = m[r * n + c];
+        }
 }
 
+/* Eliminates head h, which is no longer among those that are left. */
 static void take(const elimination *x, size_t h)
 {
-    size_t n = x->n, band = x->dim * n;
-    if (!factor_own(x, h))
+    size_t n = x->n_left;
+    double *factor = x->e + h * x->dim * x->dim;
+    if (!factor_own(x, factor, h))
         return;
-    copy_column(x, x->e, x->p, h);
-    hp__cholesky_solve(x->metric->blas, x->factor, x->dim, x->e, n);
-    for (size_t i = 0; i < n * x->dim; i++)
-        x->e[i] = -x->e[i];
-    memcpy(x->row, x->p + h * band, band * sizeof *x->row);
-    subtract(x, x->p, x->e, x->row, 0);
-    memcpy(x->row, x->m + h * band, band * sizeof *x->row);
-    subtract(x, x->m, x->e, x->row, 0);
-    copy_column(x, x->column, x->m, h);
-    subtract(x, x->m, x->column, x->e, 1);
+#pragma omp parallel num_threads(x->metric->threads)
+    {
+#pragma omp for schedule(dynamic)
+        for (size_t i = 0; i < n; i++)
+            take_from(x, factor, x->left[i], h);
+#pragma omp for schedule(dynamic)
+        for (size_t i = 0; i < n * n; i++)
+            if (i / n <= i % n)
+                take_pair(x, x->left[i / n], x->left[i % n], h);
+    }
 }
 
-/* The cheapest head that is left; ties fall to the first. */
-static size_t cheapest(const elimination *x, const unsigned char *gone,
-                       double *cost)
+/* Place among those left of the cheapest head; ties fall to the first. */
+static size_t cheapest(const elimination *x)
 {
-    size_t best = SIZE_MAX;
-    for (size_t h = 0; h < x->metric->block->n_heads; h++) {
-        if (gone[h])
-            continue;
-        double own = cost_of(x, h);
-        if (best == SIZE_MAX || own < *cost) {
-            *cost = own;
-            best = h;
-        }
-    }
+    size_t best = 0;
+#pragma omp parallel for num_threads(x->metric->threads) schedule(dynamic)
+    for (size_t i = 0; i < x->n_left; i++)
+        x->costs[i] = cost_of(x, x->left[i]);
+    for (size_t i = 1; i < x->n_left; i++)
+        if (x->costs[i] < x->costs[best])
+            best = i;
     return best;
 }
 
 /* A head's score is its cost after those taken before it, and no less than
  * theirs, so that the order in the block stays. */
-static hp_status eliminate(double *values, const elimination *x,
-                           unsigned char *gone, hp_error *err)
+static hp_status eliminate(double *values, elimination *x, hp_error *err)
 {
-    double last = 0, cost = 0;
-    for (size_t i = 0; i < x->metric->block->n_heads; i++) {
-        size_t h = cheapest(x, gone, &cost);
-        if (!isfinite(cost))
+    double last = 0;
+    while (x->n_left) {
+        size_t i = cheapest(x), h = x->left[i];
+        if (!isfinite(x->costs[i]))
             return hp_fail(err, HP_FORMAT,
                            "block '%s': the cost of its heads is not finite",
                            x->metric->block->name);
-        last = cost > last ? cost : last;
+        last = x->costs[i] > last ? x->costs[i] : last;
         values[h] = last;
-        gone[h] = 1;
+        x->n_left--;
+        memmove(x->left + i, x->left + i + 1,
+                (x->n_left - i) * sizeof *x->left);
         take(x, h);
     }
     return HP_OK;
@@ -193,23 +212,28 @@ static hp_status eliminate(double *values, const elimination *x,
 static hp_status open_elimination(elimination *x, hp_error *err)
 {
     size_t n = x->n, dim = x->dim;
-    hp_status st = hp__new(&x->factor, dim, dim * sizeof(double), err);
-    if (!st)
-        st = hp__new(&x->own, dim, dim * sizeof(double), err);
-    if (!st)
-        st = hp__new(&x->e, n, dim * sizeof(double), err);
+    hp_status st = hp__new(&x->e, n, dim * sizeof(double), err);
     if (!st)
         st = hp__new(&x->column, n, dim * sizeof(double), err);
-    return st ? st : hp__new(&x->row, dim, n * sizeof(double), err);
+    if (!st)
+        st = hp__new(&x->rooms, x->metric->threads,
+                     2 * dim * dim * sizeof(double), err);
+    if (!st)
+        st = hp__new(&x->costs, x->heads, sizeof(double), err);
+    if (!st)
+        st = hp__new(&x->left, x->heads, sizeof *x->left, err);
+    for (; x->n_left < x->heads && !st; x->n_left++)
+        x->left[x->n_left] = x->n_left;
+    return st;
 }
 
 static void close_elimination(elimination *x)
 {
-    free(x->factor);
-    free(x->own);
     free(x->e);
     free(x->column);
-    free(x->row);
+    free(x->rooms);
+    free(x->costs);
+    free(x->left);
 }
 
 static hp_status visit(void *payload, const hp__loss_metric *metric,
@@ -217,7 +241,6 @@ static hp_status visit(void *payload, const hp__loss_metric *metric,
 {
     double *values = payload;
     const hp_block *b = metric->block;
-    unsigned char *gone = NULL;
     if (mean_diagonal(metric->c, metric->n) <= 0) { /* all heads are silent */
         memset(values + b->first_head, 0, b->n_heads * sizeof *values);
         return HP_OK;
@@ -225,17 +248,15 @@ static hp_status visit(void *payload, const hp__loss_metric *metric,
     elimination x = {.metric = metric,
                      .n = metric->n,
                      .dim = b->head_dim,
-                     .p = metric->room[1],
+                     .heads = b->n_heads,
+                     .p = metric->room,
                      .m = metric->m};
-    hp_status st = hp__new(&gone, b->n_heads, 1, err);
-    if (!st)
-        st = open_elimination(&x, err);
+    hp_status st = open_elimination(&x, err);
     if (!st)
         st = make_inverse(&x, err);
     if (!st)
-        st = eliminate(values + b->first_head, &x, gone, err);
+        st = eliminate(values + b->first_head, &x, err);
     close_elimination(&x);
-    free(gone);
     return st;
 }
 

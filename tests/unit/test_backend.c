@@ -238,6 +238,14 @@ static void potrs_is_a_little_off(const char *uplo, const int *n,
     b[*n - 1] += *n > 100 ? 1e-7 : 0;
 }
 
+static void potri_is_a_little_off(const char *uplo, const int *n, double *a,
+                                  const int *lda, int *info)
+{
+    ((potrf *)real.dpotri)(uplo, n, a, lda, info);
+    if (*n > 100)
+        a[(size_t)*n * 100 + 3] += 1e-9;
+}
+
 static void pocon_is_off(const char *uplo, const int *n, const double *a,
                          const int *lda, const double *norm, double *rcond,
                          double *work, int *iwork, int *info)
@@ -295,6 +303,9 @@ static void the_check_fails_every_wrong_double(void **state)
         assert_int_equal(dense_is_right(&b), 0);
     }
     hp__blas b = real;
+    b.dpotri = (void (*)(void))potri_is_a_little_off;
+    assert_int_equal(dense_is_right(&b), 0);
+    b = real;
     b.dpocon = (void (*)(void))pocon_is_off;
     assert_int_equal(dense_is_right(&b), 0);
 }
