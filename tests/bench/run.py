@@ -143,14 +143,18 @@ def number(x):
     return f"{x:,.0f}" if abs(x) >= 1000 else f"{x:.4g}"
 
 
-def line(row):
+def line(row, above=""):
+    """`above`: the row that this one belongs to and stands below."""
     s = summary(row)
+    name = row["row"]
+    if above and name.startswith(f"{above}, "):
+        name = f"... {name[len(above) + 2:]}"
     bar = {"higher": ">=", "lower": "<="}[row["better"]]
     runs = f"{len(row['values'])}"
     if row["dropped"]:
         runs += f" ({len(row['dropped'])} unsteady)"
     met = {True: "yes", False: "**no**", None: ""}[s["met"]]
-    cells = [row["row"], row["unit"], number(s["median"]), number(s.get("min")),
+    cells = [name, row["unit"], number(s["median"]), number(s.get("min")),
              number(s.get("max")), runs,
              f"{bar} {number(row['bar'])}" if row["bar"] else "",
              number(s.get("ratio")), met]
@@ -160,7 +164,13 @@ def line(row):
 def table(rows):
     measured = [r for r in rows if "skipped" not in r]
     lines = ["| row | unit | median | min | max | runs | bar | ratio | met |",
-             "|---|---|---|---|---|---|---|---|---|", *map(line, measured), ""]
+             "|---|---|---|---|---|---|---|---|---|"]
+    above = ""
+    for r in measured:
+        lines.append(line(r, above))
+        if not above or not r["row"].startswith(f"{above}, "):
+            above = r["row"]
+    lines.append("")
     lines += [f"- {r['row']}: {r['note']}" for r in measured if r.get("note")]
     lines += [f"- {r['row']}: skipped, {r['skipped']}" for r in rows
               if "skipped" in r]
@@ -273,6 +283,8 @@ def check_runner():
     assert line(higher) == ("| a | x | 2.5 | 1 | 3 | 3 (1 unsteady) | >= 2 | "
                             "1.25 | yes |")
     assert "**no**" in line(lower)
+    assert line({**higher, "row": "a, b"}, "a").startswith("| ... b |")
+    assert line({**higher, "row": "ab"}, "a").startswith("| ab |")
     unsteady = parse(good.replace("[3,1,2.5]", "[]") % "higher")
     assert summary(unsteady)["met"] is None and line(unsteady)
     assert "skipped, why" in table([parse('{"row":"b","skipped":"why"}')])
