@@ -26,6 +26,10 @@ HP_CHECKED
 hp_status hp_document_scores(char **out, const hp_scores *s, hp_error *err);
 HP_CHECKED
 hp_status hp_document_plan(char **out, const hp_plan *p, hp_error *err);
+/* headprune.plan/1 with what would become of size and speed. */
+HP_CHECKED
+hp_status hp_document_forecast(char **out, const hp_plan *p,
+                               const hp_forecast *f, hp_error *err);
 
 /* What headprune.report/1 says beside the plan, the scores and the rewrite. */
 typedef struct hp_report {

@@ -240,15 +240,32 @@ static hp_status tell_human(FILE *out, const output *o, const work *w,
     return st;
 }
 
+/* The plan, with the forecast of a dry run. */
+static hp_status tell_json(FILE *out, const output *o, const work *w,
+                           hp_error *err)
+{
+    hp_forecast forecast;
+    char *text = NULL;
+    if (o->report) {
+        fputs(o->report, out);
+        return HP_OK;
+    }
+    hp_status st = hp_forecast_make(&forecast, o->rewrite, w->plan, err);
+    if (!st)
+        st = hp_document_forecast(&text, w->plan, &forecast, err);
+    if (!st)
+        fputs(text, out);
+    free(text);
+    return st;
+}
+
 hp_status output_tell(const output *o, const work *w, const cli *c,
                       hp_error *err)
 {
     int stream = !strcmp(o->path, "-");
     FILE *out = stream ? stderr : stdout;
-    if (cli_form(c) == FORM_JSON && o->report) {
-        fputs(o->report, out);
-        return HP_OK;
-    }
+    if (cli_form(c) == FORM_JSON)
+        return tell_json(out, o, w, err);
     if (cli_form(c) != FORM_HUMAN)
         return print_plan(out, c, w->plan, err);
     if (c->con.level >= 0)

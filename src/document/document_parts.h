@@ -50,6 +50,9 @@ void hp__document_calibration(hp__emitter *e, const hp_calibration_info *c);
 void hp__document_head(hp__emitter *e, const hp_head *h, int shared,
                        double score, uint32_t rank);
 
+/* "forecast" */
+void hp__document_forecast(hp__emitter *e, const hp_forecast *f);
+
 /* From "method" to "blocks": a plan without its model. */
 HP_CHECKED
 hp_status hp__document_plan(hp__emitter *e, const hp_plan *p, hp_error *err);

@@ -79,39 +79,6 @@ static void put_output(hp__emitter *e, const hp_rewrite *r)
     hp__emit_end(e);
 }
 
-static void put_parameters(hp__emitter *e, const hp_forecast *f)
-{
-    hp__emit_object(e, "parameters", 1);
-    hp__emit_uint(e, "before", f->before.parameters);
-    hp__emit_uint(e, "in_heads", f->in_heads);
-    hp__emit_uint(e, "in_pruned_heads", f->in_pruned_heads);
-    hp__emit_uint(e, "zeroed", f->zeroed);
-    hp__emit_uint(e, "removed", f->before.parameters - f->after.parameters);
-    hp__emit_uint(e, "after", f->after.parameters);
-    hp__emit_uint(e, "if_removed", f->removed.parameters);
-    hp__emit_end(e);
-}
-
-static void put_forecast(hp__emitter *e, const hp_forecast *f)
-{
-    hp__emit_object(e, "forecast", 0);
-    put_parameters(e, f);
-    hp__emit_object(e, "bytes", 1);
-    hp__emit_uint(e, "before", f->before.bytes);
-    hp__emit_uint(e, "after", f->after.bytes);
-    hp__emit_uint(e, "if_removed", f->removed.bytes);
-    hp__emit_end(e);
-    hp__emit_object(e, "multiply_adds", 1);
-    hp__emit_uint(e, "length", f->length);
-    hp__emit_uint(e, "before", f->before.multiply_adds);
-    hp__emit_uint(e, "after", f->after.multiply_adds);
-    hp__emit_uint(e, "if_removed", f->removed.multiply_adds);
-    hp__emit_end(e);
-    hp__emit_string(e, "size", f->size);
-    hp__emit_string(e, "speed", f->speed);
-    hp__emit_end(e);
-}
-
 static void put_words(hp__emitter *e, const char *key, const char *const *words,
                       size_t n, int inline_)
 {
@@ -138,7 +105,7 @@ static void put_outcome(hp__emitter *e, const hp_report *r,
     put_changed(e, r->rewrite);
     hp__report_refit(e, r);
     put_output(e, r->rewrite);
-    put_forecast(e, f);
+    hp__document_forecast(e, f);
     put_words(e, "loads_in", loads_in, n, 0);
     if (r->blas_core) {
         hp__emit_object(e, "compute", 1);

@@ -66,3 +66,22 @@ removed() {
     succeeds
     says "$output" "size: 10.9 % fewer parameters"
 }
+
+@test "the plan of a dry run has the forecast of the report" {
+    for form in zero remove; do
+        args=(magnitude --count 4 --emit "$form" "$TINY" -o out)
+        hp -q "${args[@]}" --dry-run --json
+        succeeds
+        echo "$output" >plan.json
+        /usr/bin/python3 "$ROOT/tests/cli/validate.py" \
+            "$ROOT/docs/schema/plan-1.schema.json" plan.json
+        "$HEADPRUNE" -q "${args[@]}"
+        [ "$(jq -S .forecast plan.json)" = \
+            "$(jq -S .forecast out/headprune.json)" ]
+        hp -q apply "$TINY" --plan plan.json -o again
+        succeeds
+        rm -r out again
+    done
+    [ "$(jq '.forecast.parameters.after' plan.json)" -lt \
+        "$(jq '.forecast.parameters.before' plan.json)" ]
+}
