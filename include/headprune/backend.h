@@ -9,11 +9,12 @@
  * OpenBLAS picks its kernels when it is loaded, and older releases take a
  * far too old core on processors they do not know. So it is loaded here, after
  * the choice: OPENBLAS_CORETYPE of the environment if set; else the best core
- * that cpuid offers (SkylakeX with AVX-512, Haswell with AVX2 and FMA, else
- * OpenBLAS's own choice). sgemm is then checked against a plain loop in every
- * transposition that headprune uses; when it computes wrongly, the next lower
- * core is loaded. Environment variables are changed for that moment: open a
- * backend before other threads are started that read them.
+ * that cpuid offers (SkylakeX with AVX-512, Haswell with AVX2 and FMA or
+ * where AVX-512 is no faster, else OpenBLAS's own choice). sgemm is then
+ * checked against a plain loop in every transposition that headprune uses;
+ * when it computes wrongly, the next lower core is loaded. Environment
+ * variables are changed for that moment: open a backend before other threads
+ * are started that read them.
  */
 #ifdef __cplusplus
 extern "C" {

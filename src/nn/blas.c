@@ -177,7 +177,7 @@ size_t hp__blas_cores(const char *cores[4])
     const char *wish = getenv("OPENBLAS_CORETYPE");
     if ((wish && *wish) || !avx2)
         cores[n++] = NULL;
-    else if (hp__cpu_has_avx512())
+    else if (hp__cpu_has_avx512() && !hp__cpu_halves_avx512())
         cores[n++] = "SkylakeX";
     if (avx2)
         cores[n++] = "Haswell";

@@ -35,6 +35,16 @@ int hp__cpu_has_avx2(void)
 #endif
 }
 
+/* Of family 19h, Zen 3 has no AVX-512. */
+int hp__cpu_halves_avx512(void)
+{
+#if defined(__x86_64__)
+    return hp__cpu_has_avx512() && __builtin_cpu_is("amdfam19h");
+#else
+    return 0;
+#endif
+}
+
 unsigned hp__denormals_off(void)
 {
 #if defined(__x86_64__)

@@ -5,6 +5,9 @@
  * and VL; AVX2 means AVX2 and FMA. */
 int hp__cpu_has_avx512(void);
 int hp__cpu_has_avx2(void);
+/* 1: it has AVX-512, but carries out 512-bit multiply-adds in two halves
+ * (Zen 4), so that 256-bit ones are as fast. */
+int hp__cpu_halves_avx512(void);
 
 /*
  * Denormal numbers cost a micro-code assist for every product on x86, so a

@@ -3,6 +3,7 @@
  * ones are stand-ins that make the mistakes a broken kernel makes.
  */
 #include "headprune/backend.h"
+#include "nn/cpu.h"
 #include "nn/dense.h"
 
 #include <math.h>
@@ -408,6 +409,9 @@ static void the_best_core_comes_first(void **state)
     size_t n = hp__blas_cores(cores);
     assert_true(n >= 2);
     assert_string_equal(cores[n - 1], "Nehalem");
+    int wide = hp__cpu_has_avx512() && !hp__cpu_halves_avx512();
+    if (hp__cpu_has_avx2())
+        assert_string_equal(cores[0], wide ? "SkylakeX" : "Haswell");
     hp_backend *b;
     assert_int_equal(hp_backend_open(&b, NULL), HP_OK);
     if (cores[0])
