@@ -13,21 +13,17 @@ static float row_max(const float *row, size_t n)
 {
     floats m = all(-INFINITY);
     size_t i = 0;
-    for (; i + LANES <= n; i += LANES) {
-        floats x = load(row + i);
-        m = pick(x > m, x, m);
-    }
-    if (i < n) {
-        floats x = load_part(row + i, n - i, -INFINITY);
-        m = pick(x > m, x, m);
-    }
+    for (; i + LANES <= n; i += LANES)
+        m = larger(load(row + i), m);
+    if (i < n)
+        m = larger(load_part(row + i, n - i, -INFINITY), m);
     return greatest(m);
 }
 
 static double softmax(double *entropy, float *row, size_t n, float scale)
 {
     float max = row_max(row, n);
-    doubles z0 = {0}, z1 = {0}, s0 = {0}, s1 = {0};
+    doubles z0 = {0}, z1 = {0}, sum_ex = {0};
     for (size_t i = 0; i < n; i += LANES) {
         size_t left = n - i;
         floats x =
@@ -36,18 +32,16 @@ static double softmax(double *entropy, float *row, size_t n, float scale)
         if (left < LANES) /* past the end e^x is exactly 0 */
             x = keep_part(x, left, -200.0F);
         floats e = exponential(x);
-        floats weighted = e * x;
         if (left >= LANES)
             store(row + i, e);
         else
             store_part(row + i, left, e);
         z0 += low(e);
         z1 += high(e);
-        s0 += low(weighted);
-        s1 += high(weighted);
+        sum_ex += folded(e * x);
     }
     double z = sum(z0 + z1);
-    *entropy = log(z) - sum(s0 + s1) / z;
+    *entropy = log(z) - sum(sum_ex) / z;
     return z;
 }
 

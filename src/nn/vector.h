@@ -9,6 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#if HP__LANES > 4
+#include <immintrin.h>
+#endif
 
 #define LANES ((size_t)HP__LANES)
 
@@ -30,6 +33,7 @@ typedef double doubles __attribute__((vector_size(HP__LANES * 4)));
 #define LOW_LANES  0, 1
 #define HIGH_LANES 2, 3
 #endif
+#define ALL_LANES LOW_LANES, HIGH_LANES
 
 static inline floats all(float x)
 {
@@ -49,34 +53,78 @@ static inline void store(float *p, floats v)
     memcpy(p, &v, sizeof v);
 }
 
-/* The last n < LANES values of a row, the other lanes hold `rest`. */
-static inline floats load_part(const float *p, size_t n, float rest)
+/* where ? a : b, lane by lane */
+static inline floats pick(ints where, floats a, floats b)
 {
-    float lanes[HP__LANES];
-    for (size_t i = 0; i < LANES; i++)
-        lanes[i] = i < n ? p[i] : rest;
-    return load(lanes);
+    return (floats)((where & (ints)a) | (~where & (ints)b));
+}
+
+/* a > b ? a : b; b where one of them is NaN */
+static inline floats larger(floats a, floats b)
+{
+#if HP__LANES == 16
+    return (floats)_mm512_max_ps((__m512)a, (__m512)b);
+#elif HP__LANES == 8
+    return (floats)_mm256_max_ps((__m256)a, (__m256)b);
+#else
+    return pick(a > b, a, b);
+#endif
+}
+
+/* a < b ? a : b, likewise */
+static inline floats smaller(floats a, floats b)
+{
+#if HP__LANES == 16
+    return (floats)_mm512_min_ps((__m512)a, (__m512)b);
+#elif HP__LANES == 8
+    return (floats)_mm256_min_ps((__m256)a, (__m256)b);
+#else
+    return pick(a < b, a, b);
+#endif
+}
+
+/* The first n lanes. */
+static inline ints first_lanes(size_t n)
+{
+    const ints lane = {ALL_LANES};
+    return lane < (int32_t)n;
 }
 
 /* The first n lanes of v, the others hold `rest`. */
 static inline floats keep_part(floats v, size_t n, float rest)
 {
+    return pick(first_lanes(n), v, all(rest));
+}
+
+/* The last n < LANES values of a row, the other lanes hold `rest`. Through
+ * memory this would wait until the single values have been written. */
+static inline floats load_part(const float *p, size_t n, float rest)
+{
+#if HP__LANES == 16
+    return (floats)_mm512_mask_loadu_ps((__m512)all(rest),
+                                        (__mmask16)((1U << n) - 1U), p);
+#elif HP__LANES == 8
+    floats v = (floats)_mm256_maskload_ps(p, (__m256i)first_lanes(n));
+    return keep_part(v, n, rest);
+#else
     float lanes[HP__LANES];
-    store(lanes, v);
-    return load_part(lanes, n, rest);
+    for (size_t i = 0; i < LANES; i++)
+        lanes[i] = i < n ? p[i] : rest;
+    return load(lanes);
+#endif
 }
 
 static inline void store_part(float *p, size_t n, floats v)
 {
+#if HP__LANES == 16
+    _mm512_mask_storeu_ps(p, (__mmask16)((1U << n) - 1U), (__m512)v);
+#elif HP__LANES == 8
+    _mm256_maskstore_ps(p, (__m256i)first_lanes(n), (__m256)v);
+#else
     float lanes[HP__LANES];
     store(lanes, v);
     memcpy(p, lanes, n * sizeof *p);
-}
-
-/* where ? a : b, lane by lane */
-static inline floats pick(ints where, floats a, floats b)
-{
-    return (floats)((where & (ints)a) | (~where & (ints)b));
+#endif
 }
 
 static inline floats magnitude(floats x)
@@ -94,6 +142,16 @@ static inline doubles high(floats v)
 {
     return __builtin_convertvector(__builtin_shufflevector(v, v, HIGH_LANES),
                                    doubles);
+}
+
+/* Each lane and its counterpart in the other half of v, added in single
+ * precision: for sums of numbers of one sign. */
+static inline doubles folded(floats v)
+{
+    return __builtin_convertvector(
+        __builtin_shufflevector(v, v, LOW_LANES) +
+            __builtin_shufflevector(v, v, HIGH_LANES),
+        doubles);
 }
 
 /* Lanes are added in pairs, always in the same order. */
@@ -126,8 +184,8 @@ static inline floats exponential(floats x)
 {
     const float most = 88.0F, least = -87.3F, magic = 12582912.0F;
     ints tiny = x < least;
-    x = pick(x > most, all(most), x);
-    x = pick(tiny, all(least), x);
+    x = larger(all(least), x);
+    x = smaller(all(most), x);
     floats shifted = x * 1.44269504088896341F + magic; /* rounds to integer */
     floats n = shifted - magic;
     floats r = x - n * 0.693359375F;
