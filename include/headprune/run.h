@@ -133,9 +133,10 @@ typedef struct hp_projections {
 typedef struct hp_run_options {
     const hp_backend *backend; /* required */
     size_t budget;    /* bytes for hidden states of all variants, and for the
-                         outputs that an observer sees; 0: 64 MiB; at least one
-                         piece of whole sequences is always held. What a
-                         backward pass keeps of the forward pass lies in a
+                         outputs that an observer sees; 0: what the threads'
+                         own memory leaves of 64 MiB, at least half of them. At
+                         least one piece of whole sequences is always held. What
+                         a backward pass keeps of the forward pass lies in a
                          temporary file (TMPDIR) when it does not fit */
     unsigned threads; /* 0: all that this process may use */
     /* [n_variants] masks of [heads of the model], 1: the head's output is taken

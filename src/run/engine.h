@@ -16,8 +16,9 @@
  * batch is as many pieces as the budget holds; its hidden states lie in one
  * block, variant after variant and in them piece after piece.
  */
-#define HP__PIECE_ROWS ((size_t)1024)
-#define HP__QUERY_ROWS ((size_t)128) /* rows of attention at a time */
+#define HP__PIECE_ROWS ((size_t)512)
+#define HP__QUERY_ROWS ((size_t)128)  /* rows of attention at a time */
+#define HP__MLP_UNITS  ((size_t)1536) /* of an MLP at a time, at most */
 
 typedef struct hp__piece {
     size_t first, n; /* sequences */
@@ -39,8 +40,9 @@ typedef struct hp__stack {
 
 /* Working memory of one thread. */
 typedef struct hp__scratch {
-    float *wide;   /* [piece rows, q k v] or [rows of the MLP, ffn]; of a cross
-                      block [piece rows, q], then [encoder's rows, k v] */
+    float *wide;   /* [piece rows, q k v] or [rows of the MLP, units at a time];
+                      of a cross block [piece rows, q], then [encoder's rows, k
+                      v] */
     float *normed; /* [piece rows, D] */
     float *raw;    /* [piece rows, queries and keys] before their norms; NULL
                       unless a backward pass follows and there are norms */
@@ -53,6 +55,7 @@ typedef struct hp__sizes {
     size_t piece_rows; /* of the largest piece */
     size_t length;     /* of the longest sequence */
     size_t batch_rows; /* of the largest batch of the stack that is computed */
+    size_t budget;     /* bytes for hidden states and outputs */
     size_t qkv, ffn;   /* floats of a row in hp__scratch.wide */
     size_t outputs;    /* floats of a row of hp__run.outputs; 0: none */
     size_t projection; /* floats of the largest output projection */
@@ -182,6 +185,26 @@ hp_status hp__embed(const hp__run *r, hp__share share, const hp__reader *reader,
  * scratch->normed) where that comes first. */
 hp__matrix hp__part_input(const hp__run *r, const hp__matrix *x,
                           const hp__norm *norm, hp__scratch *scratch);
+/* How a part of a layer ends, of rows that begin with row `row` of the share;
+ * `part` as in hp__kept_place. */
+typedef struct hp__part_end {
+    hp__share share;
+    size_t part, row;
+    const hp__map *map;
+    const hp__norm *norm;
+} hp__part_end;
+/* x + inner W + b, and the norm where that comes after. */
+HP_CHECKED
+hp_status hp__part_output(const hp__run *r, const hp__matrix *x,
+                          const hp__matrix *inner, const hp__part_end *e,
+                          hp_error *err);
+/* How many units of an MLP are computed at a time. */
+size_t hp__mlp_slice(const hp__run *r);
+/* At most HP__PIECE_ROWS rows of the MLP, with norm and residual. */
+HP_CHECKED
+hp_status hp__mlp_rows(const hp__run *r, const hp__matrix *x,
+                       const hp__part_end *end, hp__scratch *scratch,
+                       hp_error *err);
 /* Queries, keys and values; of a cross block those of the encoder's output
  * come after all queries, unless a cache holds them. The heads' output takes
  * the place of the queries. */

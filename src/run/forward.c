@@ -46,19 +46,21 @@ uint64_t hp__work_place(const hp__run *r, hp__share s, size_t i)
 void hp__map_apply(float *c, size_t ldc, const hp__run *r, const hp__map *map,
                    const hp__matrix *x, int add)
 {
-    hp__product p = {.m = x->rows,
-                     .n = map->n_out,
+    hp__product p = {.n = map->n_out,
                      .k = map->n_in,
-                     .a = x->at,
                      .lda = x->ld,
                      .b = map->weight,
                      .ldb = map->ld,
                      .b_rows_are_outputs = map->rows_are_outputs,
                      .ldc = ldc,
                      .add = add};
-    p.c = c;
-    if (p.n && p.k)
+    for (size_t i = 0; i < x->rows && p.n && p.k; i += p.m) {
+        size_t left = x->rows - i;
+        p.m = left < HP__PIECE_ROWS ? left : HP__PIECE_ROWS;
+        p.a = x->at + i * x->ld;
+        p.c = c + i * ldc;
         r->blas->multiply(r->blas, &p);
+    }
 }
 
 hp_status hp__check_range(const hp__run *r, const hp__matrix *x,
@@ -74,7 +76,6 @@ hp_status hp__check_range(const hp__run *r, const hp__matrix *x,
 
 /* ---- a layer ---- */
 
-/* What a part computes on: x, or its norm where that comes first. */
 hp__matrix hp__part_input(const hp__run *r, const hp__matrix *x,
                           const hp__norm *norm, hp__scratch *scratch)
 {
@@ -84,19 +85,9 @@ hp__matrix hp__part_input(const hp__run *r, const hp__matrix *x,
     return (hp__matrix){scratch->normed, x->rows, x->n, x->n};
 }
 
-/* How a part of a layer ends, of rows that begin with row `row` of the share;
- * `part` as in hp__kept_place. */
-typedef struct part_end {
-    hp__share share;
-    size_t part, row;
-    const hp__map *map;
-    const hp__norm *norm;
-} part_end;
-
-/* x + inner W + b, and the norm where that comes after. */
-static hp_status part_output(const hp__run *r, const hp__matrix *x,
-                             const hp__matrix *inner, const part_end *e,
-                             hp_error *err)
+hp_status hp__part_output(const hp__run *r, const hp__matrix *x,
+                          const hp__matrix *inner, const hp__part_end *e,
+                          hp_error *err)
 {
     const hp__kept_place normed = {e->share, e->part, e->row, HP__KEPT_NORMED};
     int norm_first = r->model->spec.norm_first;
@@ -234,14 +225,14 @@ static hp_status add_heads(const hp__run *r, const hp__attention *a,
 {
     hp__matrix x = hp__share_hidden(r, share);
     hp__map o = hp__projection_of(r, a, share.variant);
-    const part_end end = {.share = share,
-                          .part = (size_t)(a - r->layer.attention),
-                          .map = &o,
-                          .norm = &a->norm};
+    const hp__part_end end = {.share = share,
+                              .part = (size_t)(a - r->layer.attention),
+                              .map = &o,
+                              .norm = &a->norm};
     if (!a->has_output ||
         hp__outcome_stops(&r->outcome, hp__work_place(r, share, 0)))
         return HP_OK;
-    hp_status st = part_output(r, &x, z, &end, err);
+    hp_status st = hp__part_output(r, &x, z, &end, err);
     return st ? st : hp__check_range(r, &x, "block", a->block->name, err);
 }
 
@@ -254,44 +245,6 @@ static hp_status run_attention(hp__run *r, const hp__attention *a,
     return st ? st : add_heads(r, a, share, &z, err);
 }
 
-static hp_status keep_middle(const hp__run *r, const part_end *e,
-                             const hp__matrix *up, const hp__matrix *gate,
-                             hp_error *err)
-{
-    hp__kept_place at = {e->share, e->part, e->row, HP__KEPT_UP};
-    hp_status st = hp__keep(r, &at, up, err);
-    at.what = HP__KEPT_GATE;
-    return st || !gate->at ? st : hp__keep(r, &at, gate, err);
-}
-
-/* Rows of the feed-forward part: f(x U + b) D, or (f(x G) * x U) D. */
-static hp_status run_mlp_rows(const hp__run *r, const hp__matrix *x,
-                              const part_end *end, hp__scratch *scratch,
-                              hp_error *err)
-{
-    const hp__layer_weights *w = &r->layer;
-    const hp__kernels *k = r->kernels;
-    hp_activation f = r->model->spec.activation;
-    hp__matrix in = hp__part_input(r, x, &w->mlp_norm, scratch);
-    hp__matrix up = {scratch->wide, x->rows, w->up.n_out, w->up.n_out};
-    hp__matrix gate = {NULL, up.rows, up.n, up.ld};
-    hp__map_apply(up.at, up.ld, r, &w->up, &in, 0);
-    if (w->gate.weight) {
-        gate.at = up.at + up.rows * up.ld;
-        hp__map_apply(gate.at, gate.ld, r, &w->gate, &in, 0);
-        if (w->up.bias)
-            k->add_bias(&up, w->up.bias);
-    }
-    hp_status st = keep_middle(r, end, &up, &gate, err);
-    if (gate.at) {
-        k->activate(&gate, w->gate.bias, f);
-        k->multiply(&up, gate.at, gate.ld);
-    } else {
-        k->activate(&up, w->up.bias, f);
-    }
-    return st ? st : part_output(r, x, &up, end, err);
-}
-
 static hp_status run_mlp(const hp__run *r, hp__share share,
                          hp__scratch *scratch, hp_error *err)
 {
@@ -299,10 +252,11 @@ static hp_status run_mlp(const hp__run *r, hp__share share,
     hp__matrix x = hp__share_hidden(r, share), rows = x;
     hp_status st = HP_OK;
     for (size_t i = 0; i < x.rows && !st; i += HP__PIECE_ROWS) {
-        const part_end end = {share, w->n_blocks, i, &w->down, &w->mlp_norm};
+        const hp__part_end end = {share, w->n_blocks, i, &w->down,
+                                  &w->mlp_norm};
         rows.at = x.at + i * x.ld;
         rows.rows = x.rows - i < HP__PIECE_ROWS ? x.rows - i : HP__PIECE_ROWS;
-        st = run_mlp_rows(r, &rows, &end, scratch, err);
+        st = hp__mlp_rows(r, &rows, &end, scratch, err);
     }
     return st ? st
               : hp__check_range(r, &x, "block",

@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "base/checked.h"
 #include "headprune/backend.h"
+#include "run/backward.h"
 #include "run/logits.h"
 
 #include <limits.h>
@@ -170,7 +171,7 @@ static void measure_rows(hp__run *r)
         if (b->o.weight && b->o.weight->n_elements > r->sizes.projection)
             r->sizes.projection = (size_t)b->o.weight->n_elements;
     }
-    r->sizes.ffn = (size_t)m->spec.ffn_width * (m->spec.gated ? 2 : 1);
+    r->sizes.ffn = hp__mlp_slice(r) * (m->spec.gated ? 2 : 1);
 }
 
 hp_status hp__output_room(size_t *floats, const hp_model *m, hp_error *err)
@@ -223,19 +224,48 @@ static hp_status get_embedding(hp__run *r, hp_error *err)
     return st ? st : hp__map_load(&r->project, &at, &r->reader, l, err);
 }
 
+/* What the MLP takes of hp__scratch.wide, forward or back. */
+static size_t mlp_room(const hp__run *r)
+{
+    size_t rows = r->sizes.piece_rows, most = HP__PIECE_ROWS;
+    if (r->observer->wants & HP_SEE_GRADIENT && most < HP__MLP_BACK_ROWS)
+        most = HP__MLP_BACK_ROWS;
+    return (rows < most ? rows : most) * r->sizes.ffn;
+}
+
+static size_t wide_room(const hp__run *r)
+{
+    size_t wide = r->sizes.piece_rows * r->sizes.qkv, mlp = mlp_room(r);
+    return wide > mlp ? wide : mlp;
+}
+
+static size_t scores_room(const hp__run *r)
+{
+    return HP__QUERY_ROWS * ((r->sizes.length + 15) / 16 * 16);
+}
+
+/* By default hidden states share their memory with the threads' scratch, but
+ * have half of it at least. */
+static size_t budget_of(const hp__run *r)
+{
+    const size_t most = (size_t)64 << 20;
+    size_t normed = normed_room(r->model, r->sizes.piece_rows);
+    size_t scratch =
+        r->threads * (wide_room(r) + normed + scores_room(r)) * sizeof(float);
+    if (r->options->budget)
+        return r->options->budget;
+    return most - (scratch < most / 2 ? scratch : most / 2);
+}
+
 static hp_status get_scratch(const hp__run *r, hp__scratch *s, hp_error *err)
 {
     size_t rows = r->sizes.piece_rows;
-    size_t mlp_rows = rows < HP__PIECE_ROWS ? rows : HP__PIECE_ROWS;
-    size_t wide = rows * r->sizes.qkv, mlp = mlp_rows * r->sizes.ffn;
-    size_t keys = (r->sizes.length + 15) / 16 * 16;
-    hp_status st =
-        hp__new(&s->wide, wide > mlp ? wide : mlp, sizeof(float), err);
+    hp_status st = hp__new(&s->wide, wide_room(r), sizeof(float), err);
     if (!st)
         st = hp__new(&s->normed, normed_room(r->model, rows), sizeof(float),
                      err);
     if (!st)
-        st = hp__new(&s->scores, HP__QUERY_ROWS * keys, sizeof(float), err);
+        st = hp__new(&s->scores, scores_room(r), sizeof(float), err);
     if (!st)
         st = hp__new(&s->entropy, r->sizes.length, sizeof(double), err);
     if (!st && r->observer->wants & HP_SEE_GRADIENT && has_head_norms(r->model))
@@ -328,6 +358,7 @@ hp_status hp__run_prepare(hp__run *r, hp_error *err)
     if (st)
         return st;
     measure_rows(r);
+    r->sizes.budget = budget_of(r);
     for (size_t i = 0; i < r->n_stacks; i++) {
         const hp__stack *k = &r->stacks[i];
         r->total +=

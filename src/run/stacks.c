@@ -11,8 +11,6 @@
 
 #include <stdlib.h>
 
-#define DEFAULT_BUDGET ((size_t)64 << 20)
-
 void hp__run_enter(hp__run *r, size_t i)
 {
     const hp__stack *k = &r->stacks[i];
@@ -99,11 +97,10 @@ hp_status hp__stacks_open(hp__run *r, hp_error *err)
 
 size_t hp__batch_size(const hp__run *r, size_t first)
 {
-    size_t budget = r->options->budget ? r->options->budget : DEFAULT_BUDGET;
     size_t row = r->model->spec.width + r->sizes.outputs;
     if (r->observer->wants & HP_SEE_GRADIENT) /* each has one */
         row *= 2;
-    size_t most = budget / sizeof(float) / row, rows = 0;
+    size_t most = r->sizes.budget / sizeof(float) / row, rows = 0;
     most /= r->variants.n;
     size_t i = first;
     for (; i < r->n_pieces; i++) {
