@@ -8,6 +8,7 @@
 #include "fixture.h"
 #include "headprune/run.h"
 #include "plain_forward.h"
+#include "run/engine.h"
 
 #include <malloc.h>
 #include <math.h>
@@ -297,6 +298,27 @@ static void a_large_vocabulary_agrees(void **state)
     b.model->output.scale = 0.5F;
     agree(&b, HP_SEE_LOGITS, NULL);
     close_bench(&b);
+}
+
+/* Computed in slices, the last one narrower. */
+static void a_wide_mlp_agrees(void **state)
+{
+    (void)state;
+    const fixture all[] = {FIXTURE_GPT2, FIXTURE_BERT};
+    for (size_t i = 0; i < 2; i++) {
+        fixture f = all[i];
+        f.head_dim = 100;
+        bench b;
+        open_bench(&b, f);
+        b.sequences.n = 2;
+        assert_true(b.model->spec.ffn_width > HP__MLP_UNITS);
+        agree(&b, HP_SEE_HIDDEN, NULL);
+        for (size_t l = 0; l < b.model->spec.n_layers; l++)
+            b.model->layers[l].mlp.gate = b.model->layers[l].mlp.up;
+        b.model->spec.gated = 1;
+        agree(&b, HP_SEE_ENTROPY, NULL); /* of the second layer */
+        close_bench(&b);
+    }
 }
 
 static void every_activation_agrees(void **state)
@@ -779,6 +801,7 @@ int main(void)
         cmocka_unit_test(bert_agrees_with_a_plain_pass),
         cmocka_unit_test(a_lone_token_agrees),
         cmocka_unit_test(a_large_vocabulary_agrees),
+        cmocka_unit_test(a_wide_mlp_agrees),
         cmocka_unit_test(every_activation_agrees),
         cmocka_unit_test(sharp_attention_agrees),
         cmocka_unit_test(a_sliding_window_agrees),
