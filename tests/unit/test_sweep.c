@@ -313,12 +313,24 @@ static void a_wide_mlp_agrees(void **state)
         b.sequences.n = 2;
         assert_true(b.model->spec.ffn_width > HP__MLP_UNITS);
         agree(&b, HP_SEE_HIDDEN, NULL);
-        for (size_t l = 0; l < b.model->spec.n_layers; l++)
-            b.model->layers[l].mlp.gate = b.model->layers[l].mlp.up;
-        b.model->spec.gated = 1;
-        agree(&b, HP_SEE_ENTROPY, NULL); /* of the second layer */
         close_bench(&b);
     }
+}
+
+static void a_wide_gated_mlp_agrees(void **state)
+{
+    (void)state;
+    fixture f = FIXTURE_BERT;
+    f.layers = 1;
+    f.head_dim = 100;
+    bench b;
+    open_bench(&b, f);
+    b.sequences.n = 2;
+    for (size_t i = 0; i < b.model->spec.n_layers; i++)
+        b.model->layers[i].mlp.gate = b.model->layers[i].mlp.up;
+    b.model->spec.gated = 1;
+    agree(&b, HP_SEE_HIDDEN, NULL);
+    close_bench(&b);
 }
 
 static void every_activation_agrees(void **state)
@@ -802,6 +814,7 @@ int main(void)
         cmocka_unit_test(a_lone_token_agrees),
         cmocka_unit_test(a_large_vocabulary_agrees),
         cmocka_unit_test(a_wide_mlp_agrees),
+        cmocka_unit_test(a_wide_gated_mlp_agrees),
         cmocka_unit_test(every_activation_agrees),
         cmocka_unit_test(sharp_attention_agrees),
         cmocka_unit_test(a_sliding_window_agrees),
