@@ -286,6 +286,10 @@ hp_status hp_model_end_tokens(int32_t **ids, size_t *n, const hp_model *m,
                               hp_error *err);
 /* "lm_head.weight = transformer.wte.weight"; NULL when nothing is tied. */
 const char *hp_model_tied(const hp_model *m);
+/* The output projection, where config.json ties it to the token table and the
+ * file holds one of its own with other values (of 16 rows, one differs); the
+ * stored one is computed with. NULL: there is none like that. */
+const hp_tensor *hp_model_untied(const hp_model *m);
 
 /* Ids of special tokens that config.json names (`mask`: -1 when it names no
  * mask token), for models without a tokenizer. Returns how many were written.

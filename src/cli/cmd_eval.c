@@ -59,7 +59,7 @@ static hp_status open_base(evaluation *e, cli *c, hp_error *err)
         st = work_bind_model(&e->base, c, err);
     if (st)
         return hp_fail_file(err, st, path);
-    work_tell_mask(c, e->base.model);
+    work_tell_model(c, e->base.model);
     console_phase(&c->con, "base opened");
     return HP_OK;
 }

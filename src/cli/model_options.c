@@ -16,10 +16,22 @@ static hp_status suggest_type(const char *as, hp_status st, hp_error *err)
                    : st;
 }
 
-void work_tell_mask(const cli *c, const hp_model *m)
+static void tell_untied(const cli *c, const hp_model *m)
+{
+    const hp_tensor *t = hp_model_untied(m);
+    if (t)
+        console_say(&c->con, SAY_WARNING,
+                    "%s: warning: config.json ties '%s' to the token table, "
+                    "but they differ; the stored one is used, as by "
+                    "transformers 5 and not by 4",
+                    hp_model_info_get(m)->path, t->name);
+}
+
+void work_tell_model(const cli *c, const hp_model *m)
 {
     const unsigned char *masked = hp_model_masked(m);
     size_t silent = 0, n = hp_model_n_heads(m);
+    tell_untied(c, m);
     for (size_t i = 0; masked && i < n; i++)
         silent += masked[i];
     if (masked)

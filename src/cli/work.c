@@ -60,7 +60,7 @@ hp_status work_open_model(work *w, cli *c, const char *path, hp_error *err)
     if (!st)
         st = work_bind_model(w, c, err);
     if (!st) {
-        work_tell_mask(c, w->model);
+        work_tell_model(c, w->model);
         console_phase(&c->con, "model bound");
     }
     return st;

@@ -35,8 +35,9 @@ hp_status work_open_checkpoint(work *w, cli *c, const char *path,
 /* The model of w->checkpoint, read as the options say. */
 HP_CHECKED
 hp_status work_bind_model(work *w, const cli *c, hp_error *err);
-/* A note when a mask beside the weights silences heads of it. */
-void work_tell_mask(const cli *c, const hp_model *m);
+/* What a user may not know of the model: heads that a mask beside the weights
+ * silences, an output that others read elsewhere. */
+void work_tell_model(const cli *c, const hp_model *m);
 /* The checkpoint and its model. */
 HP_CHECKED
 hp_status work_open_model(work *w, cli *c, const char *path, hp_error *err);

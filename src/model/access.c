@@ -74,6 +74,11 @@ const char *hp_model_tied(const hp_model *m)
     return m->tied;
 }
 
+const hp_tensor *hp_model_untied(const hp_model *m)
+{
+    return m->untied;
+}
+
 size_t hp_model_special(const hp_model *m, int32_t ids[HP_MAX_SPECIAL],
                         int32_t *mask)
 {

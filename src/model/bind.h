@@ -77,6 +77,12 @@ void hp__bind_id(hp__binder *b, hp_block *block, const char *fmt, ...)
  */
 void hp__bind_causal_output(hp__binder *b, const hp__node *config, int tied);
 
+/* [vocab, width] where it is stored, NULL where it is not. When config.json
+ * ties it (`tied`) to a token table that differs, that is noted: the stored one
+ * counts, as in transformers 5. */
+const hp_tensor *hp__bind_stored_output(hp__binder *b, const char *name,
+                                        int tied);
+
 /* A line for `inspect`. */
 void hp__bind_note(hp__binder *b, const char *fmt, ...) HP_PRINTF(2, 3);
 /* "OUTPUT = name of the token table". */

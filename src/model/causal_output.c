@@ -21,13 +21,11 @@ void hp__bind_causal_output(hp__binder *b, const hp__node *config, int tied)
     hp__bind_outside(b, "lm_head.");
     out->scale = 1;
     out->decoder = (hp_linear){.count = m->spec.vocab, .n_in = m->spec.width};
-    if (hp__bind_find(b, "weight")) {
-        out->decoder.weight =
-            hp__bind_tensor(b, "weight", m->spec.vocab, m->spec.width);
-    } else if (tied && expected) {
+    out->decoder.weight = hp__bind_stored_output(b, "weight", tied);
+    if (!out->decoder.weight && tied && expected) {
         out->decoder.weight = m->embedding.token;
         hp__bind_tied(b, "lm_head.weight");
-    } else if (expected) {
+    } else if (!out->decoder.weight && expected) {
         hp__bind_note(b, "there is no output over the vocabulary: it is not "
                          "tied, and tensor 'lm_head.weight' is missing");
     }

@@ -59,6 +59,8 @@ struct hp_model {
     size_t n_notes;
     size_t n_unused; /* tensors that are no part of the model */
     const char *tied;
+    const hp_tensor *untied; /* stored though config.json ties it, with other
+                                values; NULL: none */
     int32_t special[HP_MAX_SPECIAL]; /* [n_special], of config.json */
     size_t n_special;
     int32_t mask; /* -1: none */

@@ -49,11 +49,11 @@ static int has_head(hp__binder *b, const hp__masked_names *n)
 static const hp_tensor *bind_decoder(hp__binder *b, const hp__masked_names *n,
                                      int tied)
 {
-    const hp_spec *s = &b->m->spec;
     char name[128];
     (void)snprintf(name, sizeof name, "%s.weight", n->decoder);
-    if (hp__bind_find(b, name))
-        return hp__bind_tensor(b, name, s->vocab, s->width);
+    const hp_tensor *stored = hp__bind_stored_output(b, name, tied);
+    if (stored)
+        return stored;
     if (!tied) {
         hp__bind_note(b,
                       "the masked-LM head is not used: it is not tied, and "

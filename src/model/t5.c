@@ -279,10 +279,11 @@ static void bind_output(hp__binder *b, const kind *k, const hp__node *config)
     hp__bind_outside(b, "lm_head.");
     out->scale = tied ? (float)(1 / sqrt((double)m->spec.width)) : 1;
     out->decoder = (hp_linear){.count = m->spec.vocab, .n_in = m->spec.width};
-    if (tied) {
+    out->decoder.weight = hp__bind_stored_output(b, "weight", tied);
+    if (!out->decoder.weight && tied) {
         out->decoder.weight = m->embedding.token;
         hp__bind_tied(b, "lm_head.weight");
-    } else {
+    } else if (!out->decoder.weight) {
         out->decoder.weight =
             hp__bind_tensor(b, "weight", m->spec.vocab, m->spec.width);
     }

@@ -270,3 +270,59 @@ PY
         says "$stderr" "do not fit together"
     done
 }
+
+# lm_head FOLDER EMBEDDING SHARE: adds an lm_head.weight to FOLDER's file, the
+# embedding times SHARE.
+lm_head() {
+    python3 - "$@" <<'PY'
+import array, json, struct, sys
+path = sys.argv[1] + "/model.safetensors"
+data = open(path, "rb").read()
+n, = struct.unpack("<Q", data[:8])
+head, body = json.loads(data[8:8 + n]), data[8 + n:]
+first, end = head[sys.argv[2]]["data_offsets"]
+values = array.array("f", body[first:end])
+for i in range(len(values)):
+    values[i] *= float(sys.argv[3])
+head["lm_head.weight"] = dict(head[sys.argv[2]],
+                              data_offsets=[len(body), len(body) + end - first])
+text = json.dumps(head).encode()
+text += b" " * (-len(text) % 8)
+open(path, "wb").write(struct.pack("<Q", len(text)) + text + body + values.tobytes())
+PY
+}
+
+@test "a stored output that config.json ties counts, and is told when it differs" {
+    printf '[1, 2, 3, 4, 5, 6, 7, 8]\n' >ids
+    printf '[[3, 4, 5, 6, 1], [0, 7, 8, 9, 10]]\n' >pairs
+    for model in "gpt2 transformer.wte.weight ids" "t5 shared.weight pairs"; do
+        read -r name table data <<<"$model"
+        cp -r "$GENERIC/$name" same
+        cp -r "$GENERIC/$name" other
+        lm_head same "$table" 1
+        lm_head other "$table" 2
+        loss() {
+            hp -q eval "$1" --tokens "$data" --json
+            succeeds
+            jq .loss <<<"$output"
+        }
+        whole=$(loss "$GENERIC/$name")
+        hp inspect same
+        says "$output" "problems      none"
+        [ "$(loss same)" = "$whole" ]
+        hp inspect other
+        says "$output" "config.json ties 'lm_head.weight' to '$table', but"
+        [ "$(loss other)" != "$whole" ]
+        hp score magnitude other
+        says "$stderr" "the stored one is used, as by transformers 5"
+        hp -qq score magnitude other
+        [ -z "$stderr" ]
+        sed -i 's/"tie_word_embeddings": [a-z]*/"tie_word_embeddings": false/' \
+            other/config.json
+        grep -q tie_word_embeddings other/config.json ||
+            sed -i '0,/{/s//{"tie_word_embeddings": false,/' other/config.json
+        hp score magnitude other
+        [ -z "$stderr" ]
+        rm -r same other
+    done
+}

@@ -229,6 +229,8 @@ static void test_gpt2_own_output(void **state)
         assert_string_equal(m->output.decoder.weight->name, "lm_head.weight");
         assert_null(hp_model_tied(m));
         assert_int_equal(hp_model_spec(m)->output, HP_OUTPUT_CAUSAL);
+        assert_ptr_equal(hp_model_untied(m),
+                         i ? NULL : m->output.decoder.weight);
         close_model(m);
     }
     edit_header(gpt2, "lm_head.weight\":{\"dtype\":\"F32\",\"shape\":[128,32]",
