@@ -40,7 +40,7 @@ typedef struct hp__projection {
     size_t n_groups;
 } hp__projection;
 
-#define HP__GROUP_ROWS ((size_t)128)
+#define HP__GROUP_ROWS ((size_t)256)
 
 /* HP_FORMAT: a weight is not finite, or logits leave single precision. */
 HP_CHECKED
