@@ -4,7 +4,7 @@ find_program(HEADPRUNE_BATS bats REQUIRED)
 find_program(HEADPRUNE_PYTHON python3 PATHS /usr/bin NO_DEFAULT_PATH REQUIRED)
 foreach(name usage streams inspect tokens generate prune auto pipeline documents report forecast attention eval sweep
     pairs sweep_samples check diff forms loss_scores refit stats
-    redundancy)
+    redundancy limits)
   add_test(NAME cli.${name}
     COMMAND ${HEADPRUNE_BATS} --print-output-on-failure tests/cli/${name}.bats
     WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
