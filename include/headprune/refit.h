@@ -46,9 +46,8 @@ typedef struct hp_refit_options {
     const hp_stats *stats; /* in place of sequences, but for `sequential` */
     double damping; /* ridge as a share of the mean of C's diagonal; 0: 0.01 */
     /* 1: a block is fitted to what it reads once the blocks before it are
-     * pruned and refitted, not to what it reads in the whole model. All hidden
-     * states are held at a time, whatever the budget, and every mask takes a
-     * pass of its own. */
+     * pruned and refitted, not to what it reads in the whole model. Every mask
+     * takes a pass of its own. */
     int sequential;
 } hp_refit_options;
 

@@ -96,9 +96,9 @@ typedef struct hp_observer {
     void *payload;
     /*
      * HP_SEE_OUTPUT: called from the thread that called hp_run_sweep, for one
-     * block after the other and in it for runs of sequences in order; how they
-     * are cut depends on the sequences only. With a small budget the blocks
-     * come again for later sequences. A failure ends the sweep.
+     * block after the other and in it for runs of sequences in order, all of
+     * them before the next block; how they are cut depends on the sequences
+     * only. A failure ends the sweep.
      */
     hp_status (*outputs)(void *payload, const hp_seen_outputs *seen,
                          hp_error *err);
@@ -135,9 +135,10 @@ typedef struct hp_run_options {
     size_t budget;    /* bytes for hidden states of all variants, and for the
                          outputs that an observer sees; 0: what the threads'
                          own memory leaves of 64 MiB, at least half of them. At
-                         least one piece of whole sequences is always held. What
-                         a backward pass keeps of the forward pass lies in a
-                         temporary file (TMPDIR) when it does not fit */
+                         least one piece of whole sequences is always held.
+                         Where outputs or gradients are seen, each layer takes
+                         all sequences, and what the budget does not hold lies
+                         in a temporary file (TMPDIR) */
     unsigned threads; /* 0: all that this process may use */
     /* [n_variants] masks of [heads of the model], 1: the head's output is taken
      * as zero; an entry may be NULL: nothing is masked. n_variants 0: one

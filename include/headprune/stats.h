@@ -42,9 +42,8 @@ typedef struct hp_moments_visitor {
  * entry (i, j) is off by about 1e-6 of the deviations' size, and the same for
  * every number of threads and every budget.
  *
- * When all hidden states fit the budget, one block's moments are held at a
- * time; else those of all blocks, in memory up to the budget and beyond it in a
- * temporary file (TMPDIR). Errors as hp_run_sweep, and what `visit` returns.
+ * One block's moments are held at a time. Errors as hp_run_sweep, and what
+ * `visit` returns.
  */
 HP_CHECKED
 hp_status hp_moments_sweep(const hp_model *m, const hp_sequences *s,

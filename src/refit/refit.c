@@ -211,7 +211,6 @@ static hp_status take_turns(work *k, const hp_refit_options *o, hp_error *err)
         hp_run_options run = o->run;
         run.masks = NULL;
         run.n_variants = 0;
-        run.budget = SIZE_MAX; /* a block at a time */
         run.projections = hp_refit_projections(&variants);
         k->at = &all[i];
         k->n = 1;

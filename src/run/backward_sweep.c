@@ -71,7 +71,8 @@ static hp_status open_backward(hp__run *r, hp_error *err)
     size_t n = r->stacks[0].sequences.n, rows;
     hp_status st = get_rows(r, &rows, err);
     if (!st)
-        st = hp__states_open(&w->states, r, 2 * r->n_stacks, err);
+        st = hp__states_open(&w->states, r, 2 * r->n_stacks,
+                             r->model->spec.width, err);
     if (!st)
         st = hp__kept_open(&w->kept, r, budget > rows ? budget - rows : 0, err);
     if (!st)
@@ -105,22 +106,6 @@ static void close_backward(hp__run *r)
 
 /* ---- states ---- */
 
-/* Of the stack that is computed, and of an encoder below it. */
-static hp_status get_hidden(hp__run *r, const hp__batch *b, hp_error *err)
-{
-    hp_status st = HP_OK;
-    for (size_t i = 0; i <= stack_of(r) && !st; i++)
-        st = hp__states_get(r, &r->backward->states, i, r->stacks[i].hidden, b,
-                            err);
-    return st;
-}
-
-static hp_status put_hidden(hp__run *r, const hp__batch *b, hp_error *err)
-{
-    return hp__states_put(r, &r->backward->states, stack_of(r), r->hidden, b,
-                          err);
-}
-
 static hp_status get_gradients(hp__run *r, const hp__batch *b, hp_error *err)
 {
     hp__backward *w = r->backward;
@@ -145,26 +130,18 @@ static hp_status put_gradients(hp__run *r, const hp__batch *b, hp_error *err)
 
 static hp_status load_layer(hp__run *r, uint32_t i, hp_error *err)
 {
-    r->layer_index = i;
-    hp_status st = hp__layer_load(&r->layer, r->layer_room, &r->reader, i,
-                                  HP__WHOLE_LAYER, err);
+    hp_status st = hp__load_layer(r, i, err);
     for (size_t b = 0; b < r->layer.n_blocks && !st; b++)
         st = hp__projections_get(r, b, err);
     return st;
 }
 
-static hp_status embed_batch(hp__run *r, const hp__batch *b, hp_error *err)
-{
-    hp_status st = hp__each_share(r, hp__embed_share, b->pieces, b->n, err);
-    return st ? st : put_hidden(r, b, err);
-}
-
 static hp_status forward_batch(hp__run *r, const hp__batch *b, hp_error *err)
 {
-    hp_status st = get_hidden(r, b, err);
+    hp_status st = hp__hidden_get(r, b, err);
     if (!st)
         st = hp__each_share(r, hp__forward_share, b->pieces, b->n, err);
-    return st ? st : put_hidden(r, b, err);
+    return st ? st : hp__hidden_put(r, b, err);
 }
 
 /* Where what the last norm of an encoder takes is kept. */
@@ -188,18 +165,18 @@ static void keep_share(hp__run *r, hp__share s)
 static hp_status end_encoder_batch(hp__run *r, const hp__batch *b,
                                    hp_error *err)
 {
-    hp_status st = get_hidden(r, b, err);
+    hp_status st = hp__hidden_get(r, b, err);
     if (!st && r->model->encoder_norm.weight)
         st = hp__each_share(r, keep_share, b->pieces, b->n, err);
     if (!st)
         st = hp__finish_encoder(r, b->pieces, b->n, err);
-    return st ? st : put_hidden(r, b, err);
+    return st ? st : hp__hidden_put(r, b, err);
 }
 
 static hp_status forward(hp__run *r, size_t stack, hp_error *err)
 {
     hp__run_enter(r, stack);
-    hp_status st = hp__each_batch(r, embed_batch, err);
+    hp_status st = hp__each_batch(r, hp__embed_batch, err);
     for (uint32_t i = r->stack->first_layer; i < r->stack->end_layer && !st;
          i++) {
         st = load_layer(r, i, err);
@@ -215,7 +192,7 @@ static hp_status forward(hp__run *r, size_t stack, hp_error *err)
 static hp_status finish_batch(hp__run *r, const hp__batch *b, hp_error *err)
 {
     hp__backward *w = r->backward;
-    hp_status st = get_hidden(r, b, err);
+    hp_status st = hp__hidden_get(r, b, err);
     if (!st && r->n_stacks > 1)
         memset(w->gradients[0], 0,
                r->stacks[0].batch_rows * r->model->spec.width * sizeof(float));
@@ -318,12 +295,11 @@ hp_status hp__run_gradients(hp__run *r, hp_error *err)
 {
     hp__backward w = {0};
     r->backward = &w;
+    r->states = &w.states;
     r->total *= 2;
     hp_status st = open_backward(r, err);
     if (!st)
         count_labels(r);
-    if (!st)
-        st = hp__check_rest(&r->reader, HP__WHOLE_LAYER, 1, err);
     for (size_t i = 0; i < r->n_stacks && !st; i++)
         st = forward(r, i, err);
     for (size_t i = r->n_stacks; i-- > 0 && !st;)

@@ -77,6 +77,7 @@ typedef struct hp__projected {
 } hp__projected;
 
 struct hp__backward;
+struct hp__states;
 
 typedef struct hp__run {
     const hp_model *model;
@@ -111,6 +112,9 @@ typedef struct hp__run {
     hp__extent extent;  /* of the last layer */
     hp__cache *cache;   /* NULL: every sequence begins here */
     struct hp__backward *backward; /* NULL: forward only */
+    /* Where a layer takes all batches: their hidden states, and what the heads
+     * of a block gave. */
+    const struct hp__states *states, *output_states;
     hp__outcome outcome;
     uint64_t done, total; /* tokens x layers */
 } hp__run;
@@ -167,6 +171,12 @@ hp__matrix hp__share_outputs(const hp__run *r, const hp__attention *a,
 HP_CHECKED
 hp_status hp__each_share(hp__run *r, void (*work)(hp__run *, hp__share),
                          const hp__piece *pieces, size_t n, hp_error *err);
+/* Reads layer i, as far as it is needed. */
+HP_CHECKED
+hp_status hp__load_layer(hp__run *r, uint32_t i, hp_error *err);
+/* A variant that parts from its parent in this layer takes a copy of its state.
+ */
+void hp__part_share(hp__run *r, hp__share s);
 /* The work of a forward sweep: embedding; the layer, with progress. */
 void hp__embed_share(hp__run *r, hp__share s);
 void hp__forward_share(hp__run *r, hp__share s);
@@ -174,6 +184,11 @@ void hp__forward_share(hp__run *r, hp__share s);
 HP_CHECKED
 hp_status hp__finish_encoder(hp__run *r, const hp__piece *pieces, size_t n,
                              hp_error *err);
+/* The end of the stack that is computed: of an encoder its norm, of the last
+ * one the final norm and what observers see. */
+HP_CHECKED
+hp_status hp__finish_stack(hp__run *r, const hp__piece *pieces, size_t n,
+                           hp_error *err);
 /* Progress: a layer of a piece is done. */
 void hp__report(hp__run *r, const hp__piece *p);
 

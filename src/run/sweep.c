@@ -38,7 +38,7 @@ void hp__forward_share(hp__run *r, hp__share s)
  * it has shared so far. In a decoder those that went it in the encoder already
  * begin as the first one does: with the embedding of the same tokens.
  */
-static void part_share(hp__run *r, hp__share s)
+void hp__part_share(hp__run *r, hp__share s)
 {
     uint32_t begin = hp__variant_begin(&r->variants, s.variant);
     int fresh = r->layer_index == r->stack->first_layer;
@@ -83,60 +83,20 @@ hp_status hp__each_share(hp__run *r, void (*work)(hp__run *, hp__share),
     return hp__outcome_get(&r->outcome, err);
 }
 
-static void heads_share(hp__run *r, hp__share s)
+hp_status hp__load_layer(hp__run *r, uint32_t i, hp_error *err)
 {
-    if (hp__variant_begin(&r->variants, s.variant) <= r->layer_index)
-        hp__forward_heads(r, s, &r->scratch[omp_get_thread_num()]);
-}
-
-static void output_share(hp__run *r, hp__share s)
-{
-    if (hp__variant_begin(&r->variants, s.variant) <= r->layer_index)
-        hp__forward_output(r, s);
-}
-
-/* What follows the heads of a layer's last block. */
-static void rest_share(hp__run *r, hp__share s)
-{
-    if (hp__variant_begin(&r->variants, s.variant) > r->layer_index)
-        return;
-    hp__forward_output(r, s);
-    hp__forward_mlp(r, s, &r->scratch[omp_get_thread_num()]);
-    hp__report(r, s.piece);
-}
-
-/* A layer whose heads are looked at before their outputs are added up. */
-static hp_status run_parts(hp__run *r, const hp__piece *pieces, size_t n,
-                           hp_error *err)
-{
-    hp_status st = HP_OK;
-    for (size_t i = 0; i < r->layer.n_blocks && !st; i++) {
-        int last = i + 1 == r->layer.n_blocks;
-        r->block_index = i;
-        st = hp__each_share(r, heads_share, pieces, n, err);
-        if (!st)
-            st = hp__outputs_show(r, pieces, n, err);
-        if (!st)
-            st = hp__projections_get(r, i, err);
-        if (!st)
-            st = hp__each_share(r, last ? rest_share : output_share, pieces, n,
-                                err);
-    }
-    return st;
+    int last = i + 1 == r->model->spec.n_layers;
+    hp__extent extent = last ? r->extent : HP__WHOLE_LAYER;
+    r->layer_index = i;
+    return hp__layer_load(&r->layer, r->layer_room, &r->reader, i, extent, err);
 }
 
 static hp_status run_layer(hp__run *r, uint32_t i, const hp__piece *pieces,
                            size_t n, hp_error *err)
 {
-    int last = i + 1 == r->model->spec.n_layers;
-    hp__extent extent = last ? r->extent : HP__WHOLE_LAYER;
-    r->layer_index = i;
-    hp_status st =
-        hp__layer_load(&r->layer, r->layer_room, &r->reader, i, extent, err);
+    hp_status st = hp__load_layer(r, i, err);
     if (!st)
-        st = hp__each_share(r, part_share, pieces, n, err);
-    if (!st && r->outputs)
-        return run_parts(r, pieces, n, err);
+        st = hp__each_share(r, hp__part_share, pieces, n, err);
     for (size_t b = 0; b < r->layer.n_blocks && !st; b++)
         st = hp__projections_get(r, b, err);
     return st ? st : hp__each_share(r, hp__forward_share, pieces, n, err);
@@ -147,7 +107,7 @@ static hp_status finish(hp__run *r, const hp__piece *pieces, size_t n,
                         hp_error *err)
 {
     r->layer_index = r->model->spec.n_layers;
-    hp_status st = hp__each_share(r, part_share, pieces, n, err);
+    hp_status st = hp__each_share(r, hp__part_share, pieces, n, err);
     return st ? st : hp__finish(r, pieces, n, err);
 }
 
@@ -169,8 +129,8 @@ hp_status hp__finish_encoder(hp__run *r, const hp__piece *pieces, size_t n,
 
 /* An encoder ends with what the decoder reads, the last stack with what
  * observers see. */
-static hp_status finish_stack(hp__run *r, const hp__piece *pieces, size_t n,
-                              hp_error *err)
+hp_status hp__finish_stack(hp__run *r, const hp__piece *pieces, size_t n,
+                           hp_error *err)
 {
     if (r->stack->end_layer < r->model->spec.n_layers)
         return hp__finish_encoder(r, pieces, n, err);
@@ -189,15 +149,14 @@ static hp_status run_batch(hp__run *r, size_t first, size_t n, hp_error *err)
              i++)
             st = run_layer(r, i, pieces, n, err);
         if (!st)
-            st = finish_stack(r, pieces, n, err);
+            st = hp__finish_stack(r, pieces, n, err);
     }
     return st;
 }
 
-static hp_status run_all(hp__run *r, hp_error *err)
+static hp_status run_batches(hp__run *r, hp_error *err)
 {
-    int logits = (r->observer->wants & HP_SEE_LOGITS) != 0;
-    hp_status st = hp__check_rest(&r->reader, r->extent, logits, err);
+    hp_status st = HP_OK;
     for (size_t i = 0; i < r->n_pieces && !st;) {
         size_t n = hp__batch_size(r, i);
         st = run_batch(r, i, n, err);
@@ -206,10 +165,23 @@ static hp_status run_all(hp__run *r, hp_error *err)
     return st;
 }
 
+static hp_status run_all(hp__run *r, hp_error *err)
+{
+    unsigned wants = r->observer->wants;
+    int logits = (wants & (HP_SEE_LOGITS | HP_SEE_GRADIENT)) != 0;
+    hp_status st = hp__check_rest(&r->reader, r->extent, logits, err);
+    if (st)
+        return st;
+    if (wants & HP_SEE_GRADIENT)
+        return hp__run_gradients(r, err);
+    return wants & HP_SEE_OUTPUT ? hp__run_outputs(r, err)
+                                 : run_batches(r, err);
+}
+
 /* How much of the last layer `wants` needs. */
 static hp__extent extent_of(unsigned wants)
 {
-    if (wants & (HP_SEE_HIDDEN | HP_SEE_LOGITS))
+    if (wants & (HP_SEE_HIDDEN | HP_SEE_LOGITS | HP_SEE_GRADIENT))
         return HP__WHOLE_LAYER;
     return wants & HP_SEE_OUTPUT ? HP__TO_OUTPUT : HP__TO_SOFTMAX;
 }
@@ -228,8 +200,7 @@ hp_status hp_run_sweep(const hp_model *m, const hp_sequences *s,
                  .extent = extent_of(observer->wants)};
     st = hp__run_prepare(&r, err);
     if (!st)
-        st = observer->wants & HP_SEE_GRADIENT ? hp__run_gradients(&r, err)
-                                               : run_all(&r, err);
+        st = run_all(&r, err);
     hp__run_release(&r);
     return st;
 }

@@ -421,26 +421,31 @@ static void assert_same(const hp_refit *a, const hp_refit *b)
     }
 }
 
-/* One byte of budget: a batch a piece, and everything that is kept in files. */
+/* One byte of budget: a batch a piece, of which there are several, and
+ * everything that is kept in files. */
 static void test_threads_and_budget(void **state)
 {
     (void)state;
     static const unsigned char one[8] = {[1] = 1, [6] = 1, [7] = 1};
     static const unsigned char other[8] = {[1] = 1, [2] = 1};
     const unsigned char *masks[] = {other, one};
-    text t;
-    make_text(&t);
-    for (size_t i = 0; i < sizeof t.ids / sizeof *t.ids; i++)
-        t.ids[i] %= 31;
+    enum { N = 120, LENGTH = 24 };
+    int32_t ids[N * LENGTH];
+    size_t start[N + 1];
+    for (size_t i = 0; i < (size_t)N * LENGTH; i++)
+        ids[i] = (int32_t)(i * i * 7 % 31);
+    for (size_t i = 0; i <= N; i++)
+        start[i] = i * LENGTH;
+    const hp_sequences s = {.ids = ids, .start = start, .n = N};
     hp_model *m = open_golden("gpt2");
     for (int sequential = 0; sequential < 2; sequential++) {
         hp_refit *both[2],
-            *a = refit(m, one, &t.s,
+            *a = refit(m, one, &s,
                        (hp_refit_options){.run = {.threads = 1},
                                           .sequential = sequential});
         const hp_refit_options o = {
             .run = {.backend = backend, .threads = 3, .budget = 1},
-            .sequences = &t.s,
+            .sequences = &s,
             .sequential = sequential};
         if (hp_refit_make(both, m, masks, 2, &o, &err))
             fail_msg("%s", err.message);

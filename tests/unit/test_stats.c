@@ -135,28 +135,33 @@ static kept *sweep(const hp_model *m, const hp_sequences *s, unsigned threads,
 }
 
 /* Sequences enough for several pieces: with a budget of one byte every piece
- * is a batch, and the sums of all blocks lie in a file. */
+ * is a batch, and hidden states lie in a file between two layers. */
 static void test_threads_and_budget(void **state)
 {
     (void)state;
     enum { N = 120, LENGTH = 24 };
+    static const char *const names[] = {"gpt2", "t5"};
     int32_t ids[N * LENGTH];
     size_t start[N + 1];
     for (size_t i = 0; i < (size_t)N * LENGTH; i++)
         ids[i] = (int32_t)(i * i * 7 % 31);
     for (size_t i = 0; i <= N; i++)
         start[i] = i * LENGTH;
-    const hp_sequences s = {.ids = ids, .start = start, .n = N};
-    hp_model *m = open_golden("gpt2");
-    kept *one = sweep(m, &s, 1, 0), *other = sweep(m, &s, 3, 1);
-    assert_int_equal(one->n_blocks, 2);
-    assert_int_equal(other->n_blocks, 2);
-    assert_memory_equal(one->values, other->values, sizeof one->values);
-    size_t n = 32;
-    assert_true(one->values[1][n * n + n + 1] == (double)N * LENGTH);
-    free(one);
-    free(other);
-    close_model(m);
+    const hp_sequences decoder = {.ids = ids, .start = start, .n = N};
+    for (size_t i = 0; i < 2; i++) {
+        hp_sequences s = decoder;
+        s.decoder = i ? &decoder : NULL;
+        hp_model *m = open_golden(names[i]);
+        kept *one = sweep(m, &s, 1, 0), *other = sweep(m, &s, 3, 1);
+        assert_int_equal(one->n_blocks, hp_model_n_blocks(m));
+        assert_int_equal(other->n_blocks, one->n_blocks);
+        assert_memory_equal(one->values, other->values, sizeof one->values);
+        size_t n = (size_t)hp_model_block(m, 1)->o.n_in;
+        assert_true(one->values[1][n * n + n + 1] == (double)N * LENGTH);
+        free(one);
+        free(other);
+        close_model(m);
+    }
 }
 
 static void test_visitor_ends(void **state)
