@@ -12,8 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DEFAULT_BUDGET ((size_t)64 << 20)
-
 static size_t stack_of(const hp__run *r)
 {
     return (size_t)(r->stack - r->stacks);
@@ -67,7 +65,7 @@ static hp_status get_scratch(const hp__run *r, hp__back_scratch *s,
 static hp_status open_backward(hp__run *r, hp_error *err)
 {
     hp__backward *w = r->backward;
-    size_t budget = r->options->budget ? r->options->budget : DEFAULT_BUDGET;
+    size_t budget = r->sizes.budget;
     size_t n = r->stacks[0].sequences.n, rows;
     hp_status st = get_rows(r, &rows, err);
     if (!st)
