@@ -270,6 +270,12 @@ static hp_status check_iteration(const hp__scorer *scorer,
         return hp_fail(err, HP_INVALID,
                        "a step of %g of the heads, not above 0 and up to 1",
                        o->iterate);
+    if (o->stats && scorer->method.takes_stats)
+        return hp_fail_hint(err,
+                            hp_fail(err, HP_INVALID,
+                                    "steps need passes over text: statistics "
+                                    "know nothing of heads that have gone"),
+                            "give text with --data FILE, or score once");
     return scorer->method.needs_data
                ? HP_OK
                : hp_fail(err, HP_INVALID,

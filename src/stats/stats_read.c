@@ -71,9 +71,12 @@ static hp_status get_notes(notes *out, const hp__node *n, hp_error *err)
 {
     hp_status st = hp__node_get_string(&out->schema, n, "schema", err);
     if (st || strcmp(out->schema, HP__STATS_SCHEMA) != 0)
-        return hp_fail(err, HP_FORMAT,
-                       "not a file of statistics: its metadata do not say "
-                       "'schema': '" HP__STATS_SCHEMA "'");
+        return hp_fail_hint(err,
+                            hp_fail(err, HP_FORMAT,
+                                    "not a file of statistics: its metadata "
+                                    "do not say 'schema': '" HP__STATS_SCHEMA
+                                    "'"),
+                            "headprune stats MODEL -o FILE makes one");
     st = hp__node_get_string(&out->fingerprint, n, "fingerprint", err);
     if (!st)
         st = hp__node_get_string(&out->info.source, n, "source", err);
@@ -342,6 +345,9 @@ hp_status hp_stats_fits(const hp_stats *s, const hp_model *m, hp_error *err)
                                "the statistics are of another model "
                                "(%.16s...) than this one (%.16s...)",
                                s->fingerprint, own);
+        st = hp_fail_hint(err, st,
+                          "headprune stats MODEL -o FILE takes those of a "
+                          "model");
         return hp_fail_file(err, st, hp_checkpoint_path(s->files[0]));
     }
     for (size_t i = 0; i < hp_model_n_blocks(m); i++)

@@ -87,3 +87,18 @@ PY
     hp score energy --stats nan.safetensors "$TINY"
     fails 3 "element 31 is NaN or infinite"
 }
+
+@test "steps are not taken from statistics, which hold no fewer heads" {
+    printf '[1, 2, 3, 4, 5, 6, 7, 8]\n' >ids
+    "$HEADPRUNE" -qq stats "$TINY" --tokens ids -o s.safetensors
+    hp energy --ratio 0.5 --iterate 0.25 --stats s.safetensors "$TINY"
+    fails 2 "steps need passes over text"
+    hp score energy --iterate 0.25 --stats s.safetensors "$TINY"
+    fails 2 "--data FILE"
+    hp redundancy "$ROOT/tests/golden/gpt2-scaled" --stats s.safetensors
+    fails 2 "headprune stats MODEL -o FILE"
+    hp redundancy "$TINY" --stats "$TINY/model.safetensors"
+    fails 3 "headprune stats MODEL -o FILE makes one"
+    hp energy --ratio 30 "$TINY"
+    fails 2 "30 % is 0.3"
+}

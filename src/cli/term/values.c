@@ -69,10 +69,13 @@ static hp_status parse_share(option_value *v, const option_row *row,
         return hp_fail(err, HP_INVALID, "--%s '%s' is not a number from 0 to 1",
                        row->name, text);
     v->share = strtod(text, NULL);
-    if (!(v->share >= 0 && v->share <= 1))
-        return hp_fail(err, HP_INVALID, "--%s %s is outside of 0 to 1",
-                       row->name, text);
-    return HP_OK;
+    if (v->share >= 0 && v->share <= 1)
+        return HP_OK;
+    hp_status st = hp_fail(err, HP_INVALID, "--%s %s is outside of 0 to 1",
+                           row->name, text);
+    return v->share <= 100 ? hp_fail_hint(err, st, "%.6g %% is %.6g", v->share,
+                                          v->share / 100)
+                           : st;
 }
 
 static hp_status parse_decimal(option_value *v, const option_row *row,
