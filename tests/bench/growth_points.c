@@ -31,10 +31,10 @@ static void measure(const bench *b, const point *p, int usual,
 {
     static double seconds[BENCH_MOST], resident[BENCH_MOST];
     int n = bench_repeat(b, usual);
-    for (int i = b->tiny ? 0 : -1; i < n; i++) { /* -1 warms the cache */
+    for (int i = 0; i < n; i++) {
         bench_child c = bench_run(argv);
-        seconds[i < 0 ? 0 : i] = c.seconds;
-        resident[i < 0 ? 0 : i] = c.resident;
+        seconds[i] = c.seconds;
+        resident[i] = c.resident;
     }
     printf("{\"curve\":\"%s\",\"x\":%.10g", p->curve, p->x);
     print_values("seconds", seconds, n);
@@ -103,6 +103,7 @@ static void magnitude(const bench *b, size_t layers)
                      strdup("--json"),
                      folder,
                      NULL};
+    bench_run(texts); /* warms the cache */
     measure(b, &p, 21, texts);
     for (size_t i = 0; i < 5; i++)
         free(texts[i]);
