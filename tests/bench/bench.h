@@ -72,7 +72,7 @@ typedef struct bench_sample {
     double seconds, cpu;      /* by the clock; of all threads */
     double peak, peak_by_cpu; /* GFLOP/s, means of before and after */
     int steady;               /* the peaks agree within a tenth, and other
-                                 programs had no twentieth of the processors */
+                                 programs had no tenth of the processors */
 } bench_sample;
 bench_sample bench_time(const bench *b, bench_level level,
                         void (*work)(void *payload), void *payload);

@@ -54,7 +54,7 @@ bench_sample bench_time(const bench *b, bench_level level,
     s.peak = (before.by_clock + after.by_clock) / 2.0;
     s.peak_by_cpu = (before.by_cpu + after.by_cpu) / 2.0;
     s.steady = close_to(before.by_clock, after.by_clock) &&
-               s.cpu / b->threads > 0.95 * s.seconds;
+               s.cpu / b->threads > 0.9 * s.seconds;
     return s;
 }
 

@@ -102,12 +102,13 @@ static void alone(const bench *b, const char *const names[3], arm a,
     if (!bench_wanted(b, names[0]))
         return;
     open_arm(b, &a);
-    for (int i = bench_repeat(b, 3); i-- > 0;) {
+    for (int i = 0; i < bench_repeat(b, 3); i++) {
         bench_sample s = bench_time(b, BENCH_WIDEST, sweep, &a);
+        if (!i)
+            bench_add(&memory, a.anonymous, 1);
         bench_add(&share, bench_share(&s, a.flops), s.steady);
         bench_add(&speed, (double)(a.n * a.length) / s.seconds, s.steady);
     }
-    bench_add(&memory, a.anonymous, 1);
     bench_print(&share);
     bench_print(&speed);
     bench_print(&memory);
