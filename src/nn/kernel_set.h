@@ -181,49 +181,55 @@ static int is_finite(const float *x, size_t n)
     return !any;
 }
 
+/* Rows of a band that is a few vectors wide keep their sums in registers. */
 static inline __attribute__((always_inline)) double
-squares_as(const unsigned char *in, size_t n, hp_dtype dtype)
+squares_as(const hp__raw_rows *band, hp_dtype dtype)
 {
     doubles a = {0}, b = {0};
-    size_t width = width_of(dtype);
-    for (size_t i = 0; i < n; i += LANES) {
-        unsigned char last[HP__LANES * 8] = {0};
-        if (n - i < LANES)
-            memcpy(last, in + i * width, (n - i) * width);
-        floats x = load_as(n - i < LANES ? last : in + i * width, dtype);
-        a += low(x) * low(x);
-        b += high(x) * high(x);
+    const unsigned char *in = band->at;
+    size_t width = width_of(dtype), n = band->n;
+    for (size_t r = 0; r < band->rows; r++, in += band->step) {
+        for (size_t i = 0; i < n; i += LANES) {
+            unsigned char last[HP__LANES * 8] = {0};
+            if (n - i < LANES)
+                memcpy(last, in + i * width, (n - i) * width);
+            floats x = load_as(n - i < LANES ? last : in + i * width, dtype);
+            a += low(x) * low(x);
+            b += high(x) * high(x);
+        }
     }
     return sum(a + b);
 }
 
 /* Doubles are not rounded to floats on the way. */
-static double squares_f64(const unsigned char *in, size_t n)
+static double squares_f64(const hp__raw_rows *band)
 {
     double total = 0.0;
-    for (size_t i = 0; i < n; i++) {
-        double x;
-        memcpy(&x, in + i * sizeof x, sizeof x);
-        total += x * x;
+    const unsigned char *in = band->at;
+    for (size_t r = 0; r < band->rows; r++, in += band->step) {
+        for (size_t i = 0; i < band->n; i++) {
+            double x;
+            memcpy(&x, in + i * sizeof x, sizeof x);
+            total += x * x;
+        }
     }
     return total;
 }
 
-static void add_squares(double *sums, const void *values, size_t n_groups,
-                        size_t group, hp_dtype dtype)
+static double squares(const hp__raw_rows *band, hp_dtype dtype)
 {
-    const unsigned char *in = values;
-    size_t step = group * width_of(dtype);
-    for (size_t g = 0; g < n_groups; g++, in += step) {
-        if (dtype == HP_DTYPE_F16)
-            sums[g] += squares_as(in, group, HP_DTYPE_F16);
-        else if (dtype == HP_DTYPE_BF16)
-            sums[g] += squares_as(in, group, HP_DTYPE_BF16);
-        else if (dtype == HP_DTYPE_F64)
-            sums[g] += squares_f64(in, group);
-        else
-            sums[g] += squares_as(in, group, HP_DTYPE_F32);
+    switch (dtype) {
+    case HP_DTYPE_F16:
+        return squares_as(band, HP_DTYPE_F16);
+    case HP_DTYPE_BF16:
+        return squares_as(band, HP_DTYPE_BF16);
+    case HP_DTYPE_F64:
+        return squares_f64(band);
+    case HP_DTYPE_F32:
+    case HP_DTYPE_OTHER:
+        break;
     }
+    return squares_as(band, HP_DTYPE_F32);
 }
 
 const hp__kernels HP__KERNELS = {
@@ -245,7 +251,7 @@ const hp__kernels HP__KERNELS = {
     .rotate_back = rotate_back,
     .convert = convert,
     .is_finite = is_finite,
-    .add_squares = add_squares,
+    .squares = squares,
 };
 
 #endif

@@ -19,6 +19,12 @@ typedef struct hp__matrix {
     size_t rows, n, ld;
 } hp__matrix;
 
+/* Values of a file, at any address: `rows` rows of `n`, `step` bytes apart. */
+typedef struct hp__raw_rows {
+    const unsigned char *at;
+    size_t rows, step, n;
+} hp__raw_rows;
+
 typedef struct hp__norm {
     hp_norm kind;
     const float *weight, *bias; /* [n]; bias NULL: none */
@@ -75,9 +81,8 @@ typedef struct hp__kernels {
      * 1 when all of them are finite floats. */
     int (*convert)(float *out, const void *in, size_t n, hp_dtype dtype);
     int (*is_finite)(const float *x, size_t n);
-    /* sums[g] += squares of values[g * group ..], summed in double */
-    void (*add_squares)(double *sums, const void *values, size_t n_groups,
-                        size_t group, hp_dtype dtype);
+    /* The sum of the squares of its values, in double */
+    double (*squares)(const hp__raw_rows *band, hp_dtype dtype);
 } hp__kernels;
 
 /* The sets that run on this processor, best first; NULL past the end. The

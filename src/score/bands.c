@@ -107,15 +107,13 @@ static void add_columns(double *sums, const piece *p, const hp__band_set *set,
 {
     const hp_tensor *t = p->source->tensor;
     uint64_t size = t->size / t->n_elements;
-    const unsigned char *row = p->bytes + set->first * size;
-    for (uint64_t r = 0; r < p->rows; r++, row += p->source->row_bytes) {
-        if (set->stride == set->width) {
-            k->add_squares(sums, row, set->units, set->width, t->dtype);
-            continue;
-        }
-        for (uint64_t u = 0; u < set->units; u++)
-            k->add_squares(sums + u, row + u * set->stride * size, 1,
-                           set->width, t->dtype);
+    for (uint64_t u = 0; u < set->units; u++) {
+        hp__raw_rows band = {.at = p->bytes +
+                                   (set->first + u * set->stride) * size,
+                             .rows = p->rows,
+                             .step = p->source->row_bytes,
+                             .n = set->width};
+        sums[u] += k->squares(&band, t->dtype);
     }
 }
 
@@ -133,9 +131,11 @@ static void add_rows(double *sums, const piece *p, const hp__band_set *set,
         to = to < end ? to : end;
         if (from >= to)
             continue;
-        uint64_t skip = (from - p->first_row) * p->source->row_bytes;
-        k->add_squares(sums + u, p->bytes + skip, 1, (to - from) * columns,
-                       t->dtype);
+        hp__raw_rows band = {.at = p->bytes +
+                                   (from - p->first_row) * p->source->row_bytes,
+                             .rows = 1,
+                             .n = (to - from) * columns};
+        sums[u] += k->squares(&band, t->dtype);
     }
 }
 
@@ -175,6 +175,7 @@ hp_status hp__source_add(const hp__source *s, uint64_t index,
                                       p.rows * s->row_bytes, bytes, err);
     if (st)
         return st;
+    memset(sums, 0, s->n_sums * sizeof *sums);
     for (size_t i = 0; i < s->n_sets; i++) {
         const hp__band_set *set = &s->sets[i];
         (set->axis ? add_columns : add_rows)(sums + set->sums, &p, set, k);

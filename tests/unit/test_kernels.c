@@ -433,32 +433,46 @@ static void a_value_that_is_not_finite_is_found_anywhere(void **state)
     each_set(check_finite);
 }
 
+/* Three rows of n values in the middle of rows of `wide`. */
+static hp__raw_rows band_of(const void *values, size_t wide, size_t n,
+                            size_t size)
+{
+    const unsigned char *at = values;
+    return (hp__raw_rows){at + (wide - n) / 2 * size, 3, wide * size, n};
+}
+
 static void check_squares(const hp__kernels *k)
 {
+    enum { WIDE = MOST + 4 };
+    float x[3 * WIDE];
+    double d[3 * WIDE];
+    uint16_t f16[3 * WIDE], bf16[3 * WIDE];
+    fill(x, (size_t)3 * WIDE, 1.0, 1U);
+    for (size_t i = 0; i < (size_t)3 * WIDE; i++) {
+        d[i] = (double)x[i] * 1e60;
+        f16[i] = (uint16_t)(0x3c00U + i % 1024); /* 1 + i / 1024 */
+        bf16[i] = (uint16_t)(0x3f80U + i % 128); /* 1 + i / 128 */
+    }
     for (size_t s = 0; s < N_SIZES; s++) {
         size_t n = sizes[s];
-        float x[3 * MOST];
-        double d[3 * MOST], want[3] = {0}, sums[3] = {1, 2, 3},
-                            doubles_[3] = {0};
-        uint16_t h[3 * MOST];
-        fill(x, 3 * n, 1.0, (uint32_t)n);
+        double want[3] = {0};
         for (size_t i = 0; i < 3 * n; i++) {
-            d[i] = (double)x[i] * 1e60;
-            h[i] = (uint16_t)(0x3c00U + i); /* 1 + i / 1024 */
-            want[i / n] += (double)x[i] * (double)x[i];
+            size_t at = i / n * WIDE + (WIDE - n) / 2 + i % n;
+            want[0] += (double)x[at] * (double)x[at];
+            want[1] += pow(1.0 + (double)(at % 1024) / 1024.0, 2.0);
+            want[2] += pow(1.0 + (double)(at % 128) / 128.0, 2.0);
         }
-        k->add_squares(sums, x, 3, n, HP_DTYPE_F32);
-        k->add_squares(doubles_, d, 3, n, HP_DTYPE_F64);
-        for (size_t g = 0; g < 3; g++) {
-            double base = (double)(g + 1);
-            assert_close(sums[g], want[g] + base, 1e-12 * (want[g] + base));
-            assert_close(doubles_[g] * 1e-120, want[g], 1e-9 * want[g]);
-        }
-        double half = 0.0, got = 0.0;
-        for (size_t i = 0; i < n; i++)
-            half += pow(1.0 + (double)i / 1024.0, 2.0);
-        k->add_squares(&got, h, 1, n, HP_DTYPE_F16);
-        assert_close(got, half, 1e-12 * half);
+        hp__raw_rows floats = band_of(x, WIDE, n, 4),
+                     wide = band_of(d, WIDE, n, 8);
+        hp__raw_rows half = band_of(f16, WIDE, n, 2);
+        hp__raw_rows brain = band_of(bf16, WIDE, n, 2);
+        assert_close(k->squares(&floats, HP_DTYPE_F32), want[0],
+                     1e-12 * want[0]);
+        assert_close(k->squares(&wide, HP_DTYPE_F64) * 1e-120, want[0],
+                     1e-9 * want[0]);
+        assert_close(k->squares(&half, HP_DTYPE_F16), want[1], 1e-12 * want[1]);
+        assert_close(k->squares(&brain, HP_DTYPE_BF16), want[2],
+                     1e-12 * want[2]);
     }
 }
 
