@@ -14,6 +14,7 @@
 
 #define CHUNK_BYTES ((size_t)64 << 10)
 #define ALIGNMENT   _Alignof(max_align_t)
+#define LINE        ((size_t)64)
 
 struct hp__chunk {
     struct hp__chunk *next;
@@ -120,16 +121,32 @@ void hp__arena_clear(hp__arena *a)
     }
 }
 
+/* Whole cache lines; NULL: no memory. */
+static void *take_lines(size_t *bytes, size_t n, size_t size)
+{
+    if (!hp__mul(bytes, n, size) || !hp__add(bytes, *bytes, LINE - 1))
+        return NULL;
+    *bytes = *bytes < LINE ? LINE : *bytes - *bytes % LINE;
+    return aligned_alloc(LINE, *bytes);
+}
+
 hp_status hp__new(void *out, size_t n, size_t size, hp_error *err)
 {
     size_t bytes;
-    if (!hp__mul(&bytes, n, size) || !hp__add(&bytes, bytes, 63))
-        return fail_memory(err, n, size);
-    bytes = bytes < 64 ? 64 : bytes - bytes % 64;
-    void *block = aligned_alloc(64, bytes);
+    void *block = take_lines(&bytes, n, size);
     if (!block)
         return fail_memory(err, n, size);
     memset(block, 0, bytes);
+    memcpy(out, &block, sizeof block);
+    return HP_OK;
+}
+
+hp_status hp__new_buffer(void *out, size_t n, size_t size, hp_error *err)
+{
+    size_t bytes;
+    void *block = take_lines(&bytes, n, size);
+    if (!block)
+        return fail_memory(err, n, size);
     memcpy(out, &block, sizeof block);
     return HP_OK;
 }

@@ -35,5 +35,9 @@ void hp__arena_clear(hp__arena *a);
  */
 HP_CHECKED
 hp_status hp__new(void *out, size_t n, size_t size, hp_error *err);
+/* The same without zeros, for buffers that are filled before they are read:
+ * the system gives the memory to whoever writes to it first. */
+HP_CHECKED
+hp_status hp__new_buffer(void *out, size_t n, size_t size, hp_error *err);
 
 #endif

@@ -157,9 +157,9 @@ hp_status hp__pair_open(hp__pair *p, const hp_checkpoint *a,
                         const hp_checkpoint *b, hp_error *err)
 {
     *p = (hp__pair){.a.checkpoint = a, .b.checkpoint = b};
-    hp_status st = hp__new(&p->a.bytes, WINDOW_BYTES, 1, err);
+    hp_status st = hp__new_buffer(&p->a.bytes, WINDOW_BYTES, 1, err);
     if (!st)
-        st = hp__new(&p->b.bytes, WINDOW_BYTES, 1, err);
+        st = hp__new_buffer(&p->b.bytes, WINDOW_BYTES, 1, err);
     if (!st)
         st = hp__new(&p->values, 2 * PIECE, sizeof *p->values, err);
     return st;

@@ -147,7 +147,7 @@ hp_status hp__copy_all(hp_rewrite *r, const char *undo, hp_error *err)
                              shards + r->n_extras + r->edition.n_added + 2,
                              sizeof *r->written, err);
     if (!st)
-        st = hp__new(&r->chunk, HP__WRITE_CHUNK, 1, err);
+        st = hp__new_buffer(&r->chunk, HP__WRITE_CHUNK, 1, err);
     if (!st && undo)
         st = hp__undo_open(&r->undo, r, undo, err);
     if (!st)

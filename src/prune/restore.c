@@ -173,7 +173,7 @@ static hp_status restore_all(hp__restoring *w, hp_error *err)
         hp__arena_alloc(&r->written, &r->arena, hp__node_count(w->files),
                         sizeof *r->written, err);
     if (!st)
-        st = hp__new(&r->chunk, HP__WRITE_CHUNK, 1, err);
+        st = hp__new_buffer(&r->chunk, HP__WRITE_CHUNK, 1, err);
     if (!st)
         st = for_files(w, check_pruned, 1, err);
     if (!st && r->place.kind == HP__PLACE_FOLDER)

@@ -34,7 +34,7 @@ typedef struct hp__bands {
 } hp__bands;
 
 void hp__bands_init(hp__bands *out, const hp_block *b);
-/* Where the sums of the pieces lie: [n_partial] zeros. */
+/* Where the sums of the pieces lie: [n_partial], set by hp__source_add. */
 void hp__bands_place(hp__bands *b, double *partial);
 /* Reads a piece into `bytes` [piece_bytes] and adds it to its sums. HP_FORMAT
  * names the tensor that holds NaN or infinity. */

@@ -11,7 +11,6 @@
 #include <math.h>
 #include <omp.h>
 #include <stdlib.h>
-#include <string.h>
 
 /* Blocks whose sums are kept apart at a time: up to 4 MiB of them. */
 #define MOST_PARTIAL ((size_t)1 << 19)
@@ -122,7 +121,7 @@ static void finish_block(double *values, const work *w, const hp__bands *p)
     }
 }
 
-/* The next batch, its sums set to 0. */
+/* The next batch. */
 static batch begin_batch(work *w, size_t first)
 {
     size_t n = hp_model_n_blocks(w->m), used = 0;
@@ -133,7 +132,6 @@ static batch begin_batch(work *w, size_t first)
         used += p->n_partial;
         b.n_pieces += p->n_pieces;
     } while (b.end < n && used + w->blocks[b.end].n_partial <= MOST_PARTIAL);
-    memset(w->partial, 0, used * sizeof *w->partial);
     return b;
 }
 
@@ -157,9 +155,9 @@ static hp_status plan(work *w, hp_error *err)
     /* Whole cache lines, so that threads do not share one. */
     w->buffer_bytes = (w->buffer_bytes + 63) / 64 * 64;
     if (!st)
-        st = hp__new(&w->buffers, w->threads, w->buffer_bytes, err);
+        st = hp__new_buffer(&w->buffers, w->threads, w->buffer_bytes, err);
     if (!st)
-        st = hp__new(&w->partial, n_partial, sizeof *w->partial, err);
+        st = hp__new_buffer(&w->partial, n_partial, sizeof *w->partial, err);
     if (!st)
         st = hp__new(&w->totals, n_sums, sizeof *w->totals, err);
     return st;

@@ -58,6 +58,8 @@ static void sizes_that_do_not_fit_are_out_of_memory(void **state)
     assert_int_equal(hp__arena_alloc(&block, &a, SIZE_MAX, 1, &err), HP_NOMEM);
     assert_int_equal(hp__new(&block, SIZE_MAX / 2, 3, &err), HP_NOMEM);
     assert_int_equal(hp__new(&block, SIZE_MAX - 8, 1, &err), HP_NOMEM);
+    assert_int_equal(hp__new_buffer(&block, SIZE_MAX / 2, 3, &err), HP_NOMEM);
+    assert_int_equal(hp__new_buffer(&block, SIZE_MAX - 8, 1, &err), HP_NOMEM);
     assert_null(block);
     hp__arena_clear(&a);
 }
@@ -91,6 +93,10 @@ static void working_memory_is_aligned_and_zeroed(void **state)
         assert_int_equal((uintptr_t)block % 64, 0);
         for (size_t i = 0; i < n; i++)
             assert_int_equal(block[i], 0);
+        free(block);
+        assert_int_equal(hp__new_buffer(&block, n, 1, &err), HP_OK);
+        assert_int_equal((uintptr_t)block % 64, 0);
+        memset(block, 1, n);
         free(block);
     }
 }
