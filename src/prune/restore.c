@@ -45,19 +45,23 @@ static hp_status check_pruned(const hp__restoring *w, const hp__restored *e,
                               hp_error *err)
 {
     hp__file f;
-    hp__sha256 sha;
+    hp__hashing *hashing = NULL;
     const char *path;
-    char hex[65];
+    char hex[65] = "";
     hp_status st = hp__open_pruned(&f, &path, w, e, err);
-    hp__sha256_init(&sha);
+    if (!st)
+        st = hp__hashing_open(&hashing, f.size, err);
     for (uint64_t at = 0; at < f.size && !st; at += HP__WRITE_CHUNK) {
         uint64_t n = f.size - at;
         n = n < HP__WRITE_CHUNK ? n : HP__WRITE_CHUNK;
         st = hp__file_read(&f, at, w->r->chunk, n, err);
-        hp__sha256_add(&sha, w->r->chunk, (size_t)n);
+        if (!st)
+            hp__hashing_add(hashing, w->r->chunk, (size_t)n);
     }
     hp__file_close(&f);
-    hp__sha256_hex(&sha, hex);
+    if (!st)
+        hp__hashing_hex(hashing, hex);
+    hp__hashing_free(hashing);
     if (!st && strcmp(hex, e->pruned_sha256) != 0)
         st = hp_fail(err, HP_FORMAT,
                      "was changed, or the undo file belongs to another output: "

@@ -1,9 +1,9 @@
 #ifndef HEADPRUNE_PRUNE_REWRITING_H
 #define HEADPRUNE_PRUNE_REWRITING_H
 
-#include "base/sha256.h"
 #include "io/file.h"
 #include "prune/emit.h"
+#include "prune/hashing.h"
 #include "prune/place.h"
 #include "prune/undo.h"
 
@@ -46,7 +46,7 @@ typedef struct hp__sink {
     const char *name;
     const char *shown; /* where the user will find it */
     hp__output *file;
-    hp__sha256 sha;
+    hp__hashing *hashing;
     uint64_t bytes;
 } hp__sink;
 

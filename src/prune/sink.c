@@ -35,11 +35,11 @@ hp_status hp__sink_open(hp__sink *s, hp_rewrite *r, const char *name,
                         uint64_t size, hp_error *err)
 {
     *s = (hp__sink){.name = name};
-    hp__sha256_init(&s->sha);
-    if (r->place.kind == HP__PLACE_STREAM)
-        return HP_OK;
+    hp_status st = hp__hashing_open(&s->hashing, size, err);
+    if (st || r->place.kind == HP__PLACE_STREAM)
+        return st;
     const char *path = NULL;
-    hp_status st = sink_paths(s, &path, r, err);
+    st = sink_paths(s, &path, r, err);
     if (!st)
         st = hp__output_open(&s->file, path, err);
     if (!st)
@@ -50,12 +50,12 @@ hp_status hp__sink_open(hp__sink *s, hp_rewrite *r, const char *name,
 hp_status hp__sink_write(hp__sink *s, hp_rewrite *r, const void *bytes,
                          size_t n, hp_error *err)
 {
+    hp__hashing_add(s->hashing, bytes, n);
     hp_status st = s->file ? hp__output_write(s->file, bytes, n, err)
                            : hp__write_all(STDOUT_FILENO, bytes, n,
                                            "standard output", err);
     if (st)
         return show(s, st, err);
-    hp__sha256_add(&s->sha, bytes, n);
     s->bytes += n;
     r->done += n;
     if (r->progress.step &&
@@ -70,7 +70,7 @@ static hp_status sink_finish(hp__sink *s, hp_rewrite *r, hp_error *err)
     hp_written *w = &r->written[r->n_written];
     hp_status st = s->file ? hp__output_sync(s->file, err) : HP_OK;
     show(s, st, err);
-    hp__sha256_hex(&s->sha, hex);
+    hp__hashing_hex(s->hashing, hex);
     if (!st)
         st = hp__arena_strdup(&w->sha256, &r->arena, hex, err);
     if (!st)
@@ -93,5 +93,6 @@ hp_status hp__sink_close(hp__sink *s, hp_rewrite *r, hp_status st,
         r->file = s->file;
     else
         hp__output_abandon(s->file);
+    hp__hashing_free(s->hashing);
     return st;
 }

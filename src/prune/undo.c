@@ -213,7 +213,6 @@ hp_status hp__undo_open(hp__undo **out, hp_rewrite *r, const char *path,
         st = store_files(u, r, err);
     if (st)
         return st;
-    hp__sha256_init(&u->sha);
     hp__undo_manifest(&manifest, u, r);
     if (manifest.failed)
         st = hp_fail(err, HP_NOMEM, "out of memory (undo)");
@@ -222,6 +221,18 @@ hp_status hp__undo_open(hp__undo **out, hp_rewrite *r, const char *path,
     if (!st)
         st = write_start(u, path, err);
     hp__buffer_clear(&manifest);
+    return st;
+}
+
+static hp_status hash_input(hp__undo *u, const hp_rewrite *r, size_t shard,
+                            const void *bytes, size_t n, hp_error *err)
+{
+    hp_status st = HP_OK;
+    if (!u->hashing)
+        st = hp__hashing_open(
+            &u->hashing, hp_checkpoint_shard(r->checkpoint, shard)->size, err);
+    if (!st)
+        hp__hashing_add(u->hashing, bytes, n);
     return st;
 }
 
@@ -234,10 +245,10 @@ hp_status hp__undo_header(hp__undo *u, hp_rewrite *r, size_t shard,
     if (!st)
         st = hp_checkpoint_read_shard(r->checkpoint, shard, 0, p->size, bytes,
                                       err);
-    if (!st) {
-        hp__sha256_add(&u->sha, bytes, (size_t)p->size);
+    if (!st)
+        st = hash_input(u, r, shard, bytes, (size_t)p->size, err);
+    if (!st)
         st = put(u, p, bytes, (size_t)p->size, err);
-    }
     free(bytes);
     return st;
 }
@@ -280,19 +291,19 @@ static hp_status see_all_replaced(hp__undo *u, const hp_rewrite *r,
 hp_status hp__undo_see(hp__undo *u, hp_rewrite *r, size_t shard, uint64_t at,
                        size_t n, hp_error *err)
 {
-    hp_status st = HP_OK;
     hp__stretch s;
     hp__stretches all =
         hp__stretches_of(&r->edition, (uint32_t)shard, at, at + n);
-    hp__sha256_add(&u->sha, r->chunk, n);
+    hp_status st = hash_input(u, r, shard, r->chunk, n, err);
     while (!st && hp__stretches_next(&all, &s))
         st = put(u, &u->parts[s.change - r->edition.changes],
                  r->chunk + (s.at - at), (size_t)s.len, err);
     if (!st)
         st = see_all_replaced(u, r, shard, &(window){r->chunk, at, n}, err);
-    if (at + n == hp_checkpoint_shard(r->checkpoint, shard)->size) {
-        hp__sha256_hex(&u->sha, u->shards[shard]);
-        hp__sha256_init(&u->sha);
+    if (!st && at + n == hp_checkpoint_shard(r->checkpoint, shard)->size) {
+        hp__hashing_hex(u->hashing, u->shards[shard]);
+        hp__hashing_free(u->hashing);
+        u->hashing = NULL;
     }
     return st;
 }
@@ -317,6 +328,7 @@ void hp__undo_free(hp__undo *u)
 {
     if (!u)
         return;
+    hp__hashing_free(u->hashing);
     hp__output_abandon(u->file);
     for (size_t i = 0; i < u->n_files; i++)
         free(u->files[i].bytes);

@@ -30,8 +30,8 @@ struct hp__undo {
     size_t replaced;        /* the first part of a refitted tensor */
     hp__undo_stored *files; /* [n_files] */
     size_t n_files;
-    hp__sha256 sha;     /* of the shard that is shown */
-    char (*shards)[65]; /* [shards] SHA-256 of the input's */
+    hp__hashing *hashing; /* of the shard that is shown; NULL between them */
+    char (*shards)[65];   /* [shards] SHA-256 of the input's */
 };
 
 /* What shard i is called in the output. */

@@ -6,7 +6,7 @@ target_include_directories(fixture PUBLIC support)
 target_link_libraries(fixture PRIVATE libheadprune PkgConfig::CMOCKA
   headprune_build_flags)
 
-foreach(name rewrite rewrite_paths rewrite_faults zeroed document document_read
+foreach(name hashing rewrite rewrite_paths rewrite_faults zeroed document document_read
     thumbnails)
   hp_unit(${name})
   target_link_libraries(test_${name} PRIVATE fixture)
