@@ -76,15 +76,27 @@ static inline ints not_finite(floats x)
     return ((ints)x & exponent) == exponent;
 }
 
+/* GCC 12 does this in parts. */
+static inline words widen_halves(halves h)
+{
+#if HP__LANES == 16
+    return (words)_mm512_cvtepu16_epi32((__m256i)h);
+#elif HP__LANES == 8
+    return (words)_mm256_cvtepu16_epi32((__m128i)h);
+#else
+    return __builtin_convertvector(h, words);
+#endif
+}
+
 static inline floats from_bf16(halves h)
 {
-    return (floats)(__builtin_convertvector(h, words) << 16);
+    return (floats)(widen_halves(h) << 16);
 }
 
 /* Denormal halves are normal floats: their mantissa times 2^-24. */
 static inline floats from_f16(halves h)
 {
-    words w = __builtin_convertvector(h, words);
+    words w = widen_halves(h);
     words sign = (w & 0x8000U) << 16, exponent = w & 0x7c00U;
     words bits = ((w & 0x7fffU) << 13) + (112U << 23);
     bits += (words)(exponent == 0x7c00U) & (112U << 23);
