@@ -1,39 +1,184 @@
-/* `headprune score magnitude`, a whole process on a warm cache. */
+/*
+ * `headprune score magnitude` beside reading the same bytes with pread, in
+ * turn, each a whole process on a warm cache.
+ *
+ *     bench_magnitude --stream [FILE AT SIZE]...
+ *
+ * is the reading: all processors, pieces of 256 KiB, nothing done with them.
+ */
 #include "bench.h"
 
+#include <fcntl.h>
+#include <omp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#define PIECE ((uint64_t)256 << 10)
+
+/* ---- the reading ---- */
+
+typedef struct piece {
+    int fd;
+    uint64_t at, n;
+} piece;
+
+static void cut(piece *list, size_t *n, int fd, const char *const at_size[2])
+{
+    uint64_t at = strtoull(at_size[0], NULL, 10);
+    uint64_t end = at + strtoull(at_size[1], NULL, 10);
+    for (; at < end; at += PIECE)
+        list[(*n)++] = (piece){fd, at, end - at < PIECE ? end - at : PIECE};
+}
+
+static int stream(int argc, char **argv)
+{
+    size_t n = 0, most = 0;
+    for (int i = 2; i + 2 < argc; i += 3)
+        most += strtoull(argv[i + 2], NULL, 10) / PIECE + 1;
+    piece *list = bench_alloc(most, sizeof *list);
+    for (int i = 2; i + 2 < argc; i += 3) {
+        int fd = open(argv[i], O_RDONLY | O_CLOEXEC);
+        cut(list, &n, fd, (const char *const[2]){argv[i + 1], argv[i + 2]});
+    }
+    int failed = 0;
+#pragma omp parallel reduction(| : failed)
+    {
+        char *buffer = malloc(PIECE);
+#pragma omp for schedule(dynamic)
+        for (size_t i = 0; i < n; i++)
+            failed |= !buffer || pread(list[i].fd, buffer, list[i].n,
+                                       (off_t)list[i].at) != (ssize_t)list[i].n;
+        free(buffer);
+    }
+    free(list);
+    return failed;
+}
+
+/* ---- its command line: the tensors of all heads, each once ---- */
+
+typedef struct command {
+    char *words[2048];
+    size_t n;
+    uint64_t bytes;
+} command;
+
+static char *number(uint64_t x)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%llu", (unsigned long long)x);
+    return strdup(text);
+}
+
+static void add(command *c, const hp_checkpoint *from, const hp_tensor *t)
+{
+    char *at = number(t->offset);
+    const char *path = hp_checkpoint_shard(from, t->shard)->path;
+    for (size_t i = 2; i < c->n; i += 3)
+        if (!strcmp(c->words[i], path) && !strcmp(c->words[i + 1], at)) {
+            free(at);
+            return;
+        }
+    if (c->n + 4 > sizeof c->words / sizeof *c->words)
+        bench_fail("more tensors than a command line is made for");
+    c->words[c->n++] = strdup(path);
+    c->words[c->n++] = at;
+    c->words[c->n++] = number(t->size);
+    c->bytes += t->size;
+}
+
+static void make_command(command *c, const char *program, const char *folder)
+{
+    hp_checkpoint *from;
+    hp_model *m;
+    hp_error err;
+    bench_check(hp_checkpoint_open(&from, folder, NULL, &err), &err);
+    bench_check(hp_model_open(&m, from, NULL, &err), &err);
+    c->words[c->n++] = strdup(program);
+    c->words[c->n++] = strdup("--stream");
+    for (size_t i = 0; i < hp_model_n_blocks(m); i++) {
+        const hp_block *b = hp_model_block(m, i);
+        add(c, from, b->q.weight);
+        add(c, from, b->k.weight);
+        add(c, from, b->v.weight);
+        add(c, from, b->o.weight);
+    }
+    hp_model_free(m);
+    hp_checkpoint_free(from);
+}
+
+/* ---- rows ---- */
+
+typedef struct rows {
+    bench_row took, share, rate, memory;
+    char names[3][96];
+} rows;
+
+static void name_rows(rows *r, const char *name, const char *note)
+{
+    static const char *const more[] = {", of the rate of pread", ", rate",
+                                       ", resident memory"};
+    for (size_t i = 0; i < 3; i++)
+        snprintf(r->names[i], sizeof r->names[i], "%s%s", name, more[i]);
+    r->took = (bench_row){.name = name, .unit = "ms", .lower = 1, .note = note};
+    r->share = (bench_row){.name = r->names[0], .unit = "%", .bar = 85};
+    r->rate = (bench_row){.name = r->names[1], .unit = "GB/s"};
+    r->memory =
+        (bench_row){.name = r->names[2], .unit = "MiB", .bar = 20, .lower = 1};
+}
+
+static void measure(const bench *b, rows *r, char *folder, int usual)
+{
+    static command pread_all;
+    memset(&pread_all, 0, sizeof pread_all);
+    make_command(&pread_all, b->program, folder);
+    char *const args[] = {
+        strdup(b->headprune), strdup("score"), strdup("magnitude"),
+        strdup("--json"),     folder,          NULL};
+    bench_run(args); /* warms the cache */
+    for (int i = bench_repeat(b, usual); i-- > 0;) {
+        bench_child ours = bench_run(args);
+        bench_child theirs = bench_run(pread_all.words);
+        bench_add(&r->took, 1e3 * ours.seconds, 1);
+        bench_add(&r->share, 100.0 * theirs.seconds / ours.seconds, 1);
+        bench_add(&r->rate, 1e-9 * (double)pread_all.bytes / ours.seconds, 1);
+        bench_add(&r->memory, ours.resident, 1);
+    }
+    bench_print(&r->took);
+    bench_print(&r->share);
+    bench_print(&r->rate);
+    bench_print(&r->memory);
+    for (size_t i = 0; args[i]; i++)
+        free(args[i]);
+    for (size_t i = 0; i < pread_all.n; i++)
+        free(pread_all.words[i]);
+}
 
 int main(int argc, char **argv)
 {
-    static bench_row took = {.name = "magnitude gpt2-small F32",
-                             .unit = "ms",
-                             .lower = 1,
-                             .note = "whole process, warm cache"};
-    static bench_row memory = {.name =
-                                   "magnitude gpt2-small F32, resident memory",
-                               .unit = "MiB",
-                               .bar = 20,
-                               .lower = 1};
+    static rows r;
+    static const char small[] = "magnitude gpt2-small F32";
+    static const char large[] = "magnitude llama-7b BF16 in 3 files, sparse";
+    if (argc > 1 && !strcmp(argv[1], "--stream"))
+        return stream(argc, argv);
     bench b = bench_begin(argc, argv);
-    if (!bench_wanted(&b, took.name))
-        return 0;
-    if (!b.headprune)
+    if (!b.list && !b.headprune)
         bench_fail("--headprune PROGRAM is needed");
-    bench_shape shape = bench_gpt2_small(&b);
-    char *folder = bench_model(&b, &shape, &(bench_writing){BENCH_F32, 1, 0});
-    char *const args[] = {
-        strdup(b.headprune), strdup("score"), strdup("magnitude"),
-        strdup("--json"),    folder,          NULL};
-    bench_run(args); /* warms the cache */
-    for (int i = bench_repeat(&b, 21); i-- > 0;) {
-        bench_child c = bench_run(args);
-        bench_add(&took, 1e3 * c.seconds, 1);
-        bench_add(&memory, c.resident, 1);
+    if (bench_wanted(&b, small)) {
+        bench_shape s = bench_gpt2_small(&b);
+        name_rows(&r, small, "whole process, warm cache");
+        measure(&b, &r, bench_model(&b, &s, &(bench_writing){BENCH_F32, 1, 0}),
+                21);
     }
-    bench_print(&took);
-    bench_print(&memory);
-    for (size_t i = 0; args[i]; i++)
-        free(args[i]);
+    if (bench_wanted(&b, large)) {
+        bench_shape s = bench_llama_7b(&b);
+        memset(&r, 0, sizeof r);
+        name_rows(&r, large,
+                  "files of 13.5 GB with headers and holes: zeros, from the "
+                  "cache");
+        measure(&b, &r, bench_model(&b, &s, &(bench_writing){BENCH_BF16, 3, 1}),
+                5);
+    }
     return 0;
 }
