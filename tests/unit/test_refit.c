@@ -273,7 +273,8 @@ static double distance(const logits *a, const logits *b)
 }
 
 /* Nothing but the ridge keeps a head from doing all that its double did: what
- * is left of the error is as large as the ridge. */
+ * is left of the error is as large as the ridge. Of errors below 1e-4 the
+ * squares are lost in the rounding of single precision that statistics have. */
 static void test_redundant_head(void **state)
 {
     (void)state;
@@ -295,7 +296,7 @@ static void test_redundant_head(void **state)
     for (size_t i = 0; i < sizeof dampings / sizeof *dampings; i++) {
         hp_refit *damped =
             refit(m, mask, &t.s, (hp_refit_options){.damping = dampings[i]});
-        assert_true(damped->blocks[0].after > most[i] / 2);
+        assert_true(damped->blocks[0].after > most[i] / 2 || most[i] < 1e-4);
         assert_true(damped->blocks[0].after < most[i]);
         hp_refit_free(damped);
     }
