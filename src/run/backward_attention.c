@@ -152,14 +152,17 @@ void hp__attend_back(const hp__run *r, const hp__heads_back *heads, size_t item,
 {
     const hp_block *b = heads->heads.attention->block;
     size_t sequence = heads->heads.share.piece->first + item / b->n_kv_heads;
-    uint32_t group = (uint32_t)(item % b->n_kv_heads);
-    uint32_t n = b->n_heads / b->n_kv_heads;
-    for (uint32_t i = 0; i < n; i++) {
-        head_back h = head_back_of(r, heads, sequence, group * n + i);
-        if (!i) {
+    uint32_t kv = (uint32_t)(item % b->n_kv_heads);
+    int first = 1;
+    for (uint32_t i = 0; i < b->n_heads; i++) {
+        if (hp_block_kv_head(b, i) != kv)
+            continue;
+        head_back h = head_back_of(r, heads, sequence, i);
+        if (first) {
             clear(h.dk, h.head.keys, h.head.dim, h.head.ld_keys);
             clear(h.dv, h.head.keys, h.head.dim, h.head.ld_keys);
         }
+        first = 0;
         head_back_run(r, &h, b, scratch);
     }
 }

@@ -161,3 +161,18 @@ ids() {
     [ "$(jq -r '[.heads[] | select(.rank < 7).id] | sort[]' plain.json)" = \
         "$(jq -r '[.list[].id] | sort[]' damped/headprune.json)" ]
 }
+
+@test "gradients are those of the zeroed model where groups became uneven" {
+    printf '[3, 1, 4, 1, 5, 9, 2, 6, 5, 3]\n' >x.ids
+    model=$ROOT/models/llama-novels
+    for form in remove zero; do
+        hp -q apply "$model" --heads '0:1 2:0,3 4:5' --emit $form -o $form
+        succeeds
+        hp score gradient --tokens x.ids --json $form
+        succeeds
+        jq -r '.heads[] | "\(.id) \(.score)"' <<<"$output" | sort >$form.tsv
+    done
+    join remove.tsv zero.tsv | awk '{ d = $2 - $3; n++
+        if (d > 1e-4 * $3 || d < -1e-4 * $3) { print; bad = 1 } }
+        END { exit bad || n != 44 }'
+}
