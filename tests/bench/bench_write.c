@@ -116,7 +116,7 @@ static void measure(const bench *b, const char *name, const char *form)
     bench_print(&ratio);
     bench_print(&took);
     bench_print(&memory);
-    for (size_t i = 0; args[i]; i++)
+    for (size_t i = 0; i < sizeof args / sizeof *args; i++)
         free(args[i]);
 }
 

@@ -362,7 +362,8 @@ static void the_first_windows_of_the_sample_hold_all_kinds_of_text(void **state)
     const hp_sequences *q = hp_calibration_sequences(c);
     assert_int_equal(q->start[q->n], 32 * 256);
     assert_int_equal(
-        hp_detokenizer_add(&text, &len, d, q->ids, 32 * 256, &s->err), HP_OK);
+        hp_detokenizer_add(&text, &len, d, q->ids, q->start[q->n], &s->err),
+        HP_OK);
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
         if (!strstr(text, parts[i]))
             fail_msg("no \"%s\"", parts[i]);
