@@ -10,15 +10,10 @@ static double of_each(double g)
     return fabs(g);
 }
 
-static double of_mean(double g)
-{
-    return g;
-}
-
 static hp_status weigh(double *values, const hp_model *m,
                        const hp_score_options *o, hp_error *err)
 {
-    static const hp__gate_mean mean = {of_each, of_mean};
+    static const hp__gate_mean mean = {.of_each = of_each};
     return hp__gate_scores(values, m, o, &mean, err);
 }
 

@@ -91,6 +91,11 @@ static hp_status see(void *payload, const hp_seen_gradients *seen,
     return HP_OK;
 }
 
+static double applied(double (*f)(double), double x)
+{
+    return f ? f(x) : x;
+}
+
 hp_status hp__gate_scores(double *values, const hp_model *m,
                           const hp_score_options *o, const hp__gate_mean *mean,
                           hp_error *err)
@@ -108,8 +113,8 @@ hp_status hp__gate_scores(double *values, const hp_model *m,
     for (size_t h = 0; h < g.n_heads && !st; h++) {
         double sum = 0;
         for (size_t i = 0; i < o->sequences->n; i++)
-            sum += mean->of_each(g.at[i * g.n_heads + h]);
-        values[h] = mean->of_mean(sum / (double)predicting);
+            sum += applied(mean->of_each, g.at[i * g.n_heads + h]);
+        values[h] = applied(mean->of_mean, sum / (double)predicting);
     }
     free(g.at);
     return st;

@@ -32,7 +32,7 @@ hp_status hp__loss_sweep_run(size_t *predicting, const hp__loss_sweep *s,
  * positions of z_h . dL/dz_h is dL/d(gate) of a gate of 1 that z_h is
  * multiplied with, L the mean loss of the sequence.
  */
-typedef struct hp__gate_mean {
+typedef struct hp__gate_mean {   /* NULL: as it is */
     double (*of_each)(double g); /* what a sequence adds */
     double (*of_mean)(double g); /* the score, of the mean over sequences that
                                     have a target */

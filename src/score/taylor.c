@@ -5,11 +5,6 @@
 
 #include <math.h>
 
-static double of_each(double g)
-{
-    return g;
-}
-
 static double of_mean(double g)
 {
     return fabs(g);
@@ -18,7 +13,7 @@ static double of_mean(double g)
 static hp_status weigh(double *values, const hp_model *m,
                        const hp_score_options *o, hp_error *err)
 {
-    static const hp__gate_mean mean = {of_each, of_mean};
+    static const hp__gate_mean mean = {.of_mean = of_mean};
     return hp__gate_scores(values, m, o, &mean, err);
 }
 
