@@ -193,24 +193,45 @@ static int is_finite(const float *x, size_t n)
     return !any;
 }
 
+/* Squares of LANES values. Floats are widened as they are loaded: taking a
+ * vector apart costs as much as widening it. */
+static inline __attribute__((always_inline)) void
+add_squares(doubles sums[2], const unsigned char *in, hp_dtype dtype)
+{
+    half_floats first, second;
+    doubles a, b;
+    if (dtype == HP_DTYPE_F32) {
+        memcpy(&first, in, sizeof first);
+        memcpy(&second, in + sizeof first, sizeof second);
+        a = widen(first);
+        b = widen(second);
+    } else {
+        floats x = load_as(in, dtype);
+        a = low(x);
+        b = high(x);
+    }
+    sums[0] += a * a;
+    sums[1] += b * b;
+}
+
 /* Rows of a band that is a few vectors wide keep their sums in registers. */
 static inline __attribute__((always_inline)) double
 squares_as(const hp__raw_rows *band, hp_dtype dtype)
 {
-    doubles a = {0}, b = {0};
+    doubles sums[2] = {{0}, {0}};
     const unsigned char *in = band->at;
     size_t width = width_of(dtype), n = band->n;
     for (size_t r = 0; r < band->rows; r++, in += band->step) {
-        for (size_t i = 0; i < n; i += LANES) {
-            unsigned char last[HP__LANES * 8] = {0};
-            if (n - i < LANES)
-                memcpy(last, in + i * width, (n - i) * width);
-            floats x = load_as(n - i < LANES ? last : in + i * width, dtype);
-            a += low(x) * low(x);
-            b += high(x) * high(x);
-        }
+        unsigned char last[HP__LANES * 4] = {0};
+        size_t i = 0;
+        for (; i + LANES <= n; i += LANES)
+            add_squares(sums, in + i * width, dtype);
+        if (i == n)
+            continue;
+        memcpy(last, in + i * width, (n - i) * width);
+        add_squares(sums, last, dtype);
     }
-    return sum(a + b);
+    return sum(sums[0] + sums[1]);
 }
 
 /* Doubles are not rounded to floats on the way. */
@@ -228,13 +249,60 @@ static double squares_f64(const hp__raw_rows *band)
     return total;
 }
 
+/* Sums over 2 LANES values in pairs: x^2 + y^2. Squares have 16 bits and are
+ * exact, a sum of two is rounded once. `seen`: all their bits. */
+typedef struct pair_sums {
+    doubles a, b;
+    words seen;
+} pair_sums;
+
+static inline void add_pairs(pair_sums *s, const unsigned char *in)
+{
+    words w;
+    memcpy(&w, in, sizeof w);
+    floats x = (floats)(w << 16), y = (floats)(w & 0xffff0000U);
+    floats pairs = x * x + y * y;
+    s->a += low(pairs);
+    s->b += high(pairs);
+    s->seen |= w;
+}
+
+static inline int is_zero(words seen)
+{
+    uint32_t any = 0;
+    for (size_t i = 0; i < LANES; i++)
+        any |= seen[i];
+    return !(any & 0x7fff7fffU);
+}
+
+/* Where squares leave the range of floats they are made in double. */
+static double squares_bf16(const hp__raw_rows *band)
+{
+    const double least = 1e-30; /* what is lost below is 1e-8 of it */
+    pair_sums s = {{0}, {0}, {0}};
+    const unsigned char *in = band->at;
+    for (size_t r = 0; r < band->rows; r++, in += band->step) {
+        unsigned char last[HP__LANES * 4] = {0};
+        size_t i = 0;
+        for (; i + 2 * LANES <= band->n; i += 2 * LANES)
+            add_pairs(&s, in + i * 2);
+        if (i == band->n)
+            continue;
+        memcpy(last, in + i * 2, (band->n - i) * 2);
+        add_pairs(&s, last);
+    }
+    double total = sum(s.a + s.b), all_of = (double)(band->rows * band->n);
+    int fits = total >= least * all_of && isfinite(total);
+    return fits || is_zero(s.seen) ? total : squares_as(band, HP_DTYPE_BF16);
+}
+
 static double squares(const hp__raw_rows *band, hp_dtype dtype)
 {
     switch (dtype) {
     case HP_DTYPE_F16:
         return squares_as(band, HP_DTYPE_F16);
     case HP_DTYPE_BF16:
-        return squares_as(band, HP_DTYPE_BF16);
+        return squares_bf16(band);
     case HP_DTYPE_F64:
         return squares_f64(band);
     case HP_DTYPE_F32:

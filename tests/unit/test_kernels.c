@@ -441,6 +441,9 @@ static hp__raw_rows band_of(const void *values, size_t wide, size_t n,
     return (hp__raw_rows){at + (wide - n) / 2 * size, 3, wide * size, n};
 }
 
+/* Of a sum of two squares in single precision. */
+#define ONE_ROUNDING (1.0 / 16777216.0)
+
 static void check_squares(const hp__kernels *k)
 {
     enum { WIDE = MOST + 4 };
@@ -472,8 +475,37 @@ static void check_squares(const hp__kernels *k)
                      1e-9 * want[0]);
         assert_close(k->squares(&half, HP_DTYPE_F16), want[1], 1e-12 * want[1]);
         assert_close(k->squares(&brain, HP_DTYPE_BF16), want[2],
-                     1e-12 * want[2]);
+                     want[2] * ONE_ROUNDING);
     }
+}
+
+/* Squares beyond the range of floats, on either side, and zeros. */
+static void check_far_squares(const hp__kernels *k)
+{
+    enum { WIDE = MOST + 4 };
+    static const uint16_t far[] = {0x0000, 0x8000, 0x0080, 0x1f80,
+                                   0x2380, 0x5f80, 0x6f40, 0x7f7f};
+    uint16_t bf16[3 * WIDE];
+    for (size_t f = 0; f < sizeof far / sizeof *far; f++) {
+        uint32_t bits = (uint32_t)far[f] << 16;
+        float x;
+        memcpy(&x, &bits, sizeof x);
+        for (size_t i = 0; i < (size_t)3 * WIDE; i++)
+            bf16[i] = i % 2 ? far[f] : far[f] ^ 0x8000U;
+        for (size_t s = 0; s < N_SIZES; s++) {
+            size_t n = sizes[s];
+            double want = 3.0 * (double)n * (double)x * (double)x;
+            hp__raw_rows band = band_of(bf16, WIDE, n, 2);
+            assert_close(k->squares(&band, HP_DTYPE_BF16), want,
+                         want * ONE_ROUNDING);
+        }
+    }
+}
+
+static void squares_may_leave_the_range_of_floats(void **state)
+{
+    (void)state;
+    each_set(check_far_squares);
 }
 
 static void squares_are_summed_in_double(void **state)
@@ -533,6 +565,7 @@ int main(void)
         cmocka_unit_test(conversions_are_exact_at_any_address),
         cmocka_unit_test(a_value_that_is_not_finite_is_found_anywhere),
         cmocka_unit_test(squares_are_summed_in_double),
+        cmocka_unit_test(squares_may_leave_the_range_of_floats),
         cmocka_unit_test(elementwise_kernels_do_what_they_say),
         cmocka_unit_test(the_last_set_is_portable),
     };
