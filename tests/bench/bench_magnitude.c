@@ -110,55 +110,102 @@ static void make_command(command *c, const char *program, const char *folder)
 
 /* ---- rows ---- */
 
+/* headprune on a model, and the reading of the same bytes. */
+typedef struct job {
+    command ours, pread;
+} job;
+
+static job *job_of(const bench *b, const char *folder)
+{
+    const char *const words[] = {b->headprune, "score", "magnitude", "--json",
+                                 folder};
+    job *j = bench_alloc(1, sizeof *j);
+    memset(j, 0, sizeof *j);
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        j->ours.words[j->ours.n++] = strdup(words[i]);
+    make_command(&j->pread, b->program, folder);
+    bench_run(j->ours.words); /* warms the cache */
+    return j;
+}
+
+static void free_job(job *j)
+{
+    for (size_t i = 0; i < j->ours.n; i++)
+        free(j->ours.words[i]);
+    for (size_t i = 0; i < j->pread.n; i++)
+        free(j->pread.words[i]);
+    free(j);
+}
+
 typedef struct rows {
-    bench_row took, share, rate, memory;
-    char names[3][96];
+    bench_row took, share, rate, per_byte, memory;
+    char names[4][96];
 } rows;
 
 static void name_rows(rows *r, const char *name, const char *note)
 {
     static const char *const more[] = {", of the rate of pread", ", rate",
-                                       ", resident memory"};
-    for (size_t i = 0; i < 3; i++)
+                                       ", resident memory", ", time per byte"};
+    memset(r, 0, sizeof *r);
+    for (size_t i = 0; i < 4; i++)
         snprintf(r->names[i], sizeof r->names[i], "%s%s", name, more[i]);
     r->took = (bench_row){.name = name, .unit = "ms", .lower = 1, .note = note};
-    r->share = (bench_row){.name = r->names[0], .unit = "%", .bar = 85};
+    r->share = (bench_row){.name = r->names[0], .unit = "%"};
     r->rate = (bench_row){.name = r->names[1], .unit = "GB/s"};
     r->memory =
         (bench_row){.name = r->names[2], .unit = "MiB", .bar = 20, .lower = 1};
+    r->per_byte = (bench_row){.name = r->names[3],
+                              .unit = "of gpt2-small F32",
+                              .bar = 1,
+                              .lower = 1,
+                              .note = "both in turn"};
 }
 
-static void measure(const bench *b, rows *r, char *folder, int usual)
+/* `other` NULL: no time per byte beside it. */
+static void measure(const bench *b, rows *r, job *j, const job *other,
+                    int usual)
 {
-    static command pread_all;
-    memset(&pread_all, 0, sizeof pread_all);
-    make_command(&pread_all, b->program, folder);
-    char *const args[] = {
-        strdup(b->headprune), strdup("score"), strdup("magnitude"),
-        strdup("--json"),     folder,          NULL};
-    bench_run(args); /* warms the cache */
+    double bytes = (double)j->pread.bytes;
     for (int i = bench_repeat(b, usual); i-- > 0;) {
-        bench_child ours = bench_run(args);
-        bench_child theirs = bench_run(pread_all.words);
+        bench_child ours = bench_run(j->ours.words);
+        bench_child theirs = bench_run(j->pread.words);
         bench_add(&r->took, 1e3 * ours.seconds, 1);
         bench_add(&r->share, 100.0 * theirs.seconds / ours.seconds, 1);
-        bench_add(&r->rate, 1e-9 * (double)pread_all.bytes / ours.seconds, 1);
+        bench_add(&r->rate, 1e-9 * bytes / ours.seconds, 1);
         bench_add(&r->memory, ours.resident, 1);
+        if (!other)
+            continue;
+        double seconds = bench_run(other->ours.words).seconds;
+        bench_add(&r->per_byte,
+                  ours.seconds / bytes / (seconds / (double)other->pread.bytes),
+                  1);
     }
     bench_print(&r->took);
     bench_print(&r->share);
     bench_print(&r->rate);
+    if (other)
+        bench_print(&r->per_byte);
     bench_print(&r->memory);
-    for (size_t i = 0; args[i]; i++)
-        free(args[i]);
-    for (size_t i = 0; i < pread_all.n; i++)
-        free(pread_all.words[i]);
+}
+
+/* A model of 16-bit values beside GPT-2's F32. */
+static void measure_beside(const bench *b, rows *r, char *folder, int usual)
+{
+    bench_shape small = bench_gpt2_small(b);
+    char *beside = bench_model(b, &small, &(bench_writing){BENCH_F32, 1, 0});
+    job *j = job_of(b, folder), *other = job_of(b, beside);
+    measure(b, r, j, other, usual);
+    free_job(j);
+    free_job(other);
+    free(folder);
+    free(beside);
 }
 
 int main(int argc, char **argv)
 {
     static rows r;
     static const char small[] = "magnitude gpt2-small F32";
+    static const char middle[] = "magnitude tinyllama BF16";
     static const char large[] = "magnitude llama-7b BF16 in 3 files, sparse";
     if (argc > 1 && !strcmp(argv[1], "--stream"))
         return stream(argc, argv);
@@ -167,18 +214,28 @@ int main(int argc, char **argv)
         bench_fail("--headprune PROGRAM is needed");
     if (bench_wanted(&b, small)) {
         bench_shape s = bench_gpt2_small(&b);
+        char *folder = bench_model(&b, &s, &(bench_writing){BENCH_F32, 1, 0});
+        job *j = job_of(&b, folder);
         name_rows(&r, small, "whole process, warm cache");
-        measure(&b, &r, bench_model(&b, &s, &(bench_writing){BENCH_F32, 1, 0}),
-                21);
+        r.share.bar = 85;
+        measure(&b, &r, j, NULL, 101);
+        free_job(j);
+        free(folder);
+    }
+    if (bench_wanted(&b, middle)) {
+        bench_shape s = bench_tinyllama(&b);
+        name_rows(&r, middle, "whole process, warm cache");
+        measure_beside(&b, &r,
+                       bench_model(&b, &s, &(bench_writing){BENCH_BF16, 1, 0}),
+                       11);
     }
     if (bench_wanted(&b, large)) {
         bench_shape s = bench_llama_7b(&b);
-        memset(&r, 0, sizeof r);
         name_rows(&r, large,
                   "files of 13.5 GB with headers and holes: zeros, from the "
                   "cache");
-        measure(&b, &r, bench_model(&b, &s, &(bench_writing){BENCH_BF16, 3, 1}),
-                5);
+        measure_beside(
+            &b, &r, bench_model(&b, &s, &(bench_writing){BENCH_BF16, 3, 1}), 7);
     }
     return 0;
 }
