@@ -52,6 +52,17 @@ static hp_status check_words(const cli *c, hp_error *err)
     return save_check(out, options_has(&c->opt, OPT_FORCE), err);
 }
 
+/* Who gives the folder of a pruned model means the report in it. */
+static hp_status explain_folder(hp_status st, const char *path, hp_error *err)
+{
+    struct stat info;
+    int folder = !stat(path, &info) && S_ISDIR(info.st_mode);
+    return folder ? hp_fail_hint(err, st,
+                                 "a pruned model's report is the "
+                                 "headprune.json in its folder")
+                  : st;
+}
+
 static hp_status read_documents(paper *p, const cli *c, hp_error *err)
 {
     p->docs = calloc(c->n_args, sizeof(void *));
@@ -61,7 +72,7 @@ static hp_status read_documents(paper *p, const cli *c, hp_error *err)
         hp_status st =
             hp_document_open(&p->docs[p->n_docs], c->args[p->n_docs], err);
         if (st)
-            return st;
+            return explain_folder(st, c->args[p->n_docs], err);
     }
     return hp_page_make(&p->page, (const hp_document *const *)p->docs,
                         p->n_docs, err);

@@ -216,6 +216,8 @@ for (name, *numbers), h in zip(rows, heads):
     fails 2 "where shall it go? (give -o PAGE.html or --svg DIR)"
     hp report -o page.html
     fails 2 "'report' needs FILE..."
+    hp report pruned -o page.html
+    fails 5 "pruned: is a folder (a pruned model's report is the headprune.json in its folder)"
     hp report missing.json -o page.html
     fails 5 "missing.json: "
     "$HEADPRUNE" methods --json >methods.json
