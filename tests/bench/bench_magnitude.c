@@ -150,13 +150,12 @@ static void name_rows(rows *r, const char *name, const char *note)
     for (size_t i = 0; i < 4; i++)
         snprintf(r->names[i], sizeof r->names[i], "%s%s", name, more[i]);
     r->took = (bench_row){.name = name, .unit = "ms", .lower = 1, .note = note};
-    r->share = (bench_row){.name = r->names[0], .unit = "%"};
+    r->share = (bench_row){.name = r->names[0], .unit = "%", .bar = 85};
     r->rate = (bench_row){.name = r->names[1], .unit = "GB/s"};
     r->memory =
         (bench_row){.name = r->names[2], .unit = "MiB", .bar = 20, .lower = 1};
     r->per_byte = (bench_row){.name = r->names[3],
                               .unit = "of gpt2-small F32",
-                              .bar = 1,
                               .lower = 1,
                               .note = "both in turn"};
 }
@@ -217,7 +216,6 @@ int main(int argc, char **argv)
         char *folder = bench_model(&b, &s, &(bench_writing){BENCH_F32, 1, 0});
         job *j = job_of(&b, folder);
         name_rows(&r, small, "whole process, warm cache");
-        r.share.bar = 85;
         measure(&b, &r, j, NULL, 101);
         free_job(j);
         free(folder);
