@@ -26,6 +26,15 @@ int hp__cpu_has_avx512(void)
 #endif
 }
 
+int hp__cpu_has_avx512_bf16(void)
+{
+#if defined(__x86_64__)
+    return __builtin_cpu_supports("avx512bf16") && hp__cpu_has_avx512();
+#else
+    return 0;
+#endif
+}
+
 int hp__cpu_has_avx2(void)
 {
 #if defined(__x86_64__)

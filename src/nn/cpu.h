@@ -4,6 +4,7 @@
 /* What the processor and the operating system offer. AVX-512 means F, DQ, BW
  * and VL; AVX2 means AVX2 and FMA. */
 int hp__cpu_has_avx512(void);
+int hp__cpu_has_avx512_bf16(void);
 int hp__cpu_has_avx2(void);
 /* 1: it has AVX-512, but carries out 512-bit multiply-adds in two halves
  * (Zen 4), so that 256-bit ones are as fast. */

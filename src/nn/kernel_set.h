@@ -249,22 +249,33 @@ static double squares_f64(const hp__raw_rows *band)
     return total;
 }
 
-/* Sums over 2 LANES values in pairs: x^2 + y^2. Squares have 16 bits and are
- * exact, a sum of two is rounded once. `seen`: all their bits. */
-typedef struct pair_sums {
-    doubles a, b;
-    words seen;
-} pair_sums;
-
-static inline void add_pairs(pair_sums *s, const unsigned char *in)
+/* x^2 + y^2 of LANES pairs: squares have 16 bits and are exact, their sum is
+ * rounded once. */
+static inline floats square_pairs(words w)
 {
-    words w;
-    memcpy(&w, in, sizeof w);
+#if defined(__AVX512BF16__)
+    const floats zero = {0};
+    return (floats)_mm512_dpbf16_ps((__m512)zero, (__m512bh)w, (__m512bh)w);
+#else
     floats x = (floats)(w << 16), y = (floats)(w & 0xffff0000U);
-    floats pairs = x * x + y * y;
-    s->a += low(pairs);
-    s->b += high(pairs);
-    s->seen |= w;
+    return x * x + y * y;
+#endif
+}
+
+/* Sums over 4 LANES values by eights, three roundings of 2^-24 each, so that
+ * one vector is widened for two that are read. `seen`: all their bits. */
+typedef struct eight_sums {
+    doubles sums;
+    words seen;
+} eight_sums;
+
+static inline void add_eights(eight_sums *s, const unsigned char *in)
+{
+    words v, w;
+    memcpy(&v, in, sizeof v);
+    memcpy(&w, in + sizeof v, sizeof w);
+    s->sums += folded(square_pairs(v) + square_pairs(w));
+    s->seen |= v | w;
 }
 
 static inline int is_zero(words seen)
@@ -279,19 +290,19 @@ static inline int is_zero(words seen)
 static double squares_bf16(const hp__raw_rows *band)
 {
     const double least = 1e-30; /* what is lost below is 1e-8 of it */
-    pair_sums s = {{0}, {0}, {0}};
+    eight_sums s = {{0}, {0}};
     const unsigned char *in = band->at;
     for (size_t r = 0; r < band->rows; r++, in += band->step) {
-        unsigned char last[HP__LANES * 4] = {0};
         size_t i = 0;
-        for (; i + 2 * LANES <= band->n; i += 2 * LANES)
-            add_pairs(&s, in + i * 2);
+        for (; i + 4 * LANES <= band->n; i += 4 * LANES)
+            add_eights(&s, in + i * 2);
         if (i == band->n)
             continue;
+        unsigned char last[HP__LANES * 8] = {0};
         memcpy(last, in + i * 2, (band->n - i) * 2);
-        add_pairs(&s, last);
+        add_eights(&s, last);
     }
-    double total = sum(s.a + s.b), all_of = (double)(band->rows * band->n);
+    double total = sum(s.sums), all_of = (double)(band->rows * band->n);
     int fits = total >= least * all_of && isfinite(total);
     return fits || is_zero(s.seen) ? total : squares_as(band, HP_DTYPE_BF16);
 }

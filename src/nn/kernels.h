@@ -91,7 +91,8 @@ const hp__kernels *hp__kernels_at(size_t i);
 
 extern const hp__kernels hp__kernels_portable;
 #if defined(__x86_64__)
-extern const hp__kernels hp__kernels_avx2, hp__kernels_avx512;
+extern const hp__kernels hp__kernels_avx2, hp__kernels_avx512,
+    hp__kernels_avx512bf16;
 #endif
 
 #endif

@@ -441,8 +441,16 @@ static hp__raw_rows band_of(const void *values, size_t wide, size_t n,
     return (hp__raw_rows){at + (wide - n) / 2 * size, 3, wide * size, n};
 }
 
-/* Of a sum of two squares in single precision. */
-#define ONE_ROUNDING (1.0 / 16777216.0)
+/* Of a sum of eight squares in single precision. */
+#define THREE_ROUNDINGS (3.0 / 16777216.0)
+
+static double from_bf16(uint16_t h)
+{
+    uint32_t bits = (uint32_t)h << 16;
+    float x;
+    memcpy(&x, &bits, sizeof x);
+    return (double)x;
+}
 
 static void check_squares(const hp__kernels *k)
 {
@@ -454,7 +462,8 @@ static void check_squares(const hp__kernels *k)
     for (size_t i = 0; i < (size_t)3 * WIDE; i++) {
         d[i] = (double)x[i] * 1e60;
         f16[i] = (uint16_t)(0x3c00U + i % 1024); /* 1 + i / 1024 */
-        bf16[i] = (uint16_t)(0x3f80U + i % 128); /* 1 + i / 128 */
+        /* 1 + i / 128 times 2^(i % 13 - 6): sums of squares are rounded */
+        bf16[i] = (uint16_t)(0x3f80U + i % 128 + (i % 13 << 7) - (6U << 7));
     }
     for (size_t s = 0; s < N_SIZES; s++) {
         size_t n = sizes[s];
@@ -463,7 +472,7 @@ static void check_squares(const hp__kernels *k)
             size_t at = i / n * WIDE + (WIDE - n) / 2 + i % n;
             want[0] += (double)x[at] * (double)x[at];
             want[1] += pow(1.0 + (double)(at % 1024) / 1024.0, 2.0);
-            want[2] += pow(1.0 + (double)(at % 128) / 128.0, 2.0);
+            want[2] += pow(from_bf16(bf16[at]), 2.0);
         }
         hp__raw_rows floats = band_of(x, WIDE, n, 4),
                      wide = band_of(d, WIDE, n, 8);
@@ -475,7 +484,7 @@ static void check_squares(const hp__kernels *k)
                      1e-9 * want[0]);
         assert_close(k->squares(&half, HP_DTYPE_F16), want[1], 1e-12 * want[1]);
         assert_close(k->squares(&brain, HP_DTYPE_BF16), want[2],
-                     want[2] * ONE_ROUNDING);
+                     want[2] * THREE_ROUNDINGS);
     }
 }
 
@@ -487,18 +496,29 @@ static void check_far_squares(const hp__kernels *k)
                                    0x2380, 0x5f80, 0x6f40, 0x7f7f};
     uint16_t bf16[3 * WIDE];
     for (size_t f = 0; f < sizeof far / sizeof *far; f++) {
-        uint32_t bits = (uint32_t)far[f] << 16;
-        float x;
-        memcpy(&x, &bits, sizeof x);
+        double x = from_bf16(far[f]);
         for (size_t i = 0; i < (size_t)3 * WIDE; i++)
             bf16[i] = i % 2 ? far[f] : far[f] ^ 0x8000U;
         for (size_t s = 0; s < N_SIZES; s++) {
             size_t n = sizes[s];
-            double want = 3.0 * (double)n * (double)x * (double)x;
+            double want = 3.0 * (double)n * x * x;
             hp__raw_rows band = band_of(bf16, WIDE, n, 2);
             assert_close(k->squares(&band, HP_DTYPE_BF16), want,
-                         want * ONE_ROUNDING);
+                         want * THREE_ROUNDINGS);
         }
+    }
+}
+
+/* A square below the range of floats, wherever it is among zeros. */
+static void check_lone_squares(const hp__kernels *k)
+{
+    uint16_t bf16[3 * MOST] = {0};
+    hp__raw_rows band = band_of(bf16, MOST, MOST, 2);
+    for (size_t i = 0; i < 3 * (size_t)MOST; i++) {
+        bf16[i] = 0x1f80U;
+        double want = pow(from_bf16(bf16[i]), 2.0);
+        assert_close(k->squares(&band, HP_DTYPE_BF16), want, 1e-12 * want);
+        bf16[i] = 0;
     }
 }
 
@@ -506,6 +526,7 @@ static void squares_may_leave_the_range_of_floats(void **state)
 {
     (void)state;
     each_set(check_far_squares);
+    each_set(check_lone_squares);
 }
 
 static void squares_are_summed_in_double(void **state)
