@@ -4,7 +4,9 @@
 #include "headprune/error.h"
 
 /*
- * What computes on this machine: OpenBLAS and headprune's vector kernels.
+ * What computes on this machine: OpenBLAS and headprune's vector kernels,
+ * which also make the products of forward and backward passes where OpenBLAS
+ * would make them by AVX2.
  *
  * OpenBLAS picks its kernels when it is loaded, and older releases take a
  * far too old core on processors they do not know. So it is loaded here, after
@@ -32,7 +34,7 @@ void hp_backend_free(hp_backend *b); /* NULL is fine */
 const char *hp_backend_blas_core(const hp_backend *b);
 /* OpenBLAS's own version and configuration line; borrowed. */
 const char *hp_backend_blas_config(const hp_backend *b);
-/* "avx512", "avx2" or "portable": headprune's own kernels. */
+/* "avx512bf16", "avx512", "avx2" or "portable": headprune's own kernels. */
 const char *hp_backend_kernels(const hp_backend *b);
 /* CPUs that this process may use (its affinity mask). */
 unsigned hp_backend_cpus(void);

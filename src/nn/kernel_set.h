@@ -6,6 +6,7 @@
 #define HEADPRUNE_NN_KERNEL_SET_H
 
 #include "nn/kernel_backward.h"
+#include "nn/kernel_product.h"
 #include "nn/kernel_softmax.h"
 #include "nn/kernels.h"
 #include "nn/vector.h"
@@ -343,6 +344,7 @@ const hp__kernels HP__KERNELS = {
     .convert = convert,
     .is_finite = is_finite,
     .squares = squares,
+    .multiply_strips = multiply_strips,
 };
 
 #endif

@@ -3,11 +3,12 @@
 
 #include "headprune/checkpoint.h"
 #include "headprune/model.h"
+#include "nn/strips.h"
 
 #include <stddef.h>
 
 /*
- * Everything that is computed besides matrix products. One set per vector
+ * Everything that is computed but for OpenBLAS's products. One set per vector
  * unit, all from the same source; results of different sets differ in the
  * last bits only. A result depends on the numbers of its row alone, never on
  * where the row lies.
@@ -83,6 +84,9 @@ typedef struct hp__kernels {
     int (*is_finite)(const float *x, size_t n);
     /* The sum of the squares of its values, in double */
     double (*squares)(const hp__raw_rows *band, hp_dtype dtype);
+    /* A product with strips; of k 0 nothing. A number of C depends on its row
+     * of A and its column of B alone. */
+    void (*multiply_strips)(const hp__strip_product *p);
 } hp__kernels;
 
 /* The sets that run on this processor, best first; NULL past the end. The

@@ -9,6 +9,10 @@
 struct hp_backend {
     hp__blas blas;
     const hp__kernels *kernels;
+    int strips; /* 1: products with strips are faster than OpenBLAS's */
 };
+
+/* A product of one thread: B is in strips where there are some. */
+void hp__multiply(const hp_backend *b, const hp__product *p, hp__strips strips);
 
 #endif

@@ -37,8 +37,7 @@ typedef double doubles __attribute__((vector_size(HP__LANES * 4)));
 
 static inline floats all(float x)
 {
-    floats v = {0};
-    return v + x;
+    return x - (floats){0}; /* which compilers make a broadcast of memory */
 }
 
 static inline floats load(const float *p)

@@ -1,5 +1,6 @@
 hp_unit(kernels)
 hp_unit(kernels_backward)
+hp_unit(strips)
 hp_unit(backend)
 hp_unit(golden)
 hp_unit(pairs)

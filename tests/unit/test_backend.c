@@ -5,6 +5,7 @@
 #include "headprune/backend.h"
 #include "nn/cpu.h"
 #include "nn/dense.h"
+#include "nn/machine.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -396,6 +397,7 @@ static void the_core_of_the_environment_is_respected(void **state)
     assert_int_equal(setenv("OPENBLAS_CORETYPE", "Nehalem", 1), 0);
     assert_int_equal(hp_backend_open(&b, NULL), HP_OK);
     assert_string_equal(hp_backend_blas_core(b), "Nehalem");
+    assert_false(b->strips);
     assert_string_equal(getenv("OPENBLAS_CORETYPE"), "Nehalem");
     hp_backend_free(b);
     assert_int_equal(unsetenv("OPENBLAS_CORETYPE"), 0);
@@ -416,6 +418,7 @@ static void the_best_core_comes_first(void **state)
     assert_int_equal(hp_backend_open(&b, NULL), HP_OK);
     if (cores[0])
         assert_string_equal(hp_backend_blas_core(b), cores[0]);
+    assert_int_equal(b->strips, hp__cpu_has_avx2() && !wide);
     hp_backend_free(b);
 }
 #endif

@@ -1,0 +1,159 @@
+/*
+ * The product with strips, after Goto and van de Geijn (Anatomy of
+ * High-Performance Matrix Multiplication, 2008). For a depth of k, rows of A
+ * stay in the second-level cache (512 KiB), and a strip of B after the other
+ * (32 KiB) meets all of them. Tiles of C are made in registers; while they are,
+ * the next strip and the tile's place in C are fetched. Included by
+ * kernel_set.h.
+ */
+#ifndef HEADPRUNE_NN_KERNEL_PRODUCT_H
+#define HEADPRUNE_NN_KERNEL_PRODUCT_H
+
+#include "nn/strips.h"
+#include "nn/vector.h"
+
+/* The sums of a tile, a row of the strip and one number of A fill the
+ * registers. */
+#if HP__LANES == 16
+#define TILE_ROWS 8
+#elif HP__LANES == 8
+#define TILE_ROWS 6
+#else
+#define TILE_ROWS 2
+#endif
+#define STRIP_VECTORS (HP__STRIP / HP__LANES)
+
+#define MOST_DEPTH  ((size_t)512)
+#define MOST_ROWS   ((size_t)256)
+#define LINE_FLOATS ((size_t)16)
+
+/* So that the sums of a tile are registers. */
+#if defined(__clang__)
+#define UNROLLED _Pragma("clang loop unroll(full)")
+#else
+#define UNROLLED _Pragma("GCC unroll 16")
+#endif
+
+typedef struct tile {
+    float *c;       /* [rows, columns], ldc apart */
+    const float *a; /* [rows, depth], lda apart */
+    const float *b; /* [depth, HP__STRIP] */
+    size_t ldc, lda, depth, columns;
+    int add;
+} tile;
+
+/* Sums that a strip's vector v makes, of which C has `columns` - v LANES
+ * columns. */
+static inline void put_sums(const tile *t, float *c, floats sums, size_t v)
+{
+    c += v * LANES;
+    if (t->columns >= (v + 1) * LANES) {
+        store(c, t->add ? sums + load(c) : sums);
+    } else if (t->columns > v * LANES) {
+        size_t n = t->columns - v * LANES;
+        store_part(c, n, t->add ? sums + load_part(c, n, 0.0F) : sums);
+    }
+}
+
+static inline __attribute__((always_inline)) void make_rows(const tile *t,
+                                                            const size_t rows)
+{
+    floats sums[TILE_ROWS][STRIP_VECTORS];
+    const float *a = t->a, *b = t->b;
+    UNROLLED
+    for (size_t i = 0; i < rows; i++) {
+        for (size_t v = 0; v < STRIP_VECTORS; v++)
+            sums[i][v] = all(0.0F);
+        __builtin_prefetch(t->c + i * t->ldc, 1);
+    }
+    for (size_t left = t->depth; left; left--, a++, b += HP__STRIP) {
+        floats of_b[STRIP_VECTORS];
+        for (size_t v = 0; v < STRIP_VECTORS; v++)
+            of_b[v] = load(b + v * LANES);
+        UNROLLED
+        for (size_t i = 0; i < rows; i++) {
+            floats x = all(a[i * t->lda]);
+            for (size_t v = 0; v < STRIP_VECTORS; v++)
+                sums[i][v] += x * of_b[v];
+        }
+    }
+    UNROLLED
+    for (size_t i = 0; i < rows; i++)
+        for (size_t v = 0; v < STRIP_VECTORS; v++)
+            put_sums(t, t->c + i * t->ldc, sums[i][v], v);
+}
+
+/* The next rows of a tile: as many as fit. */
+static size_t make_tile(const tile *t, size_t rows)
+{
+    if (rows >= TILE_ROWS) {
+        make_rows(t, TILE_ROWS);
+        return TILE_ROWS;
+    }
+#if TILE_ROWS > 4
+    if (rows >= 4) {
+        make_rows(t, 4);
+        return 4;
+    }
+#endif
+    if (rows >= 2) {
+        make_rows(t, 2);
+        return 2;
+    }
+    make_rows(t, 1);
+    return 1;
+}
+
+/* Fetches a share of what comes next. */
+static inline void fetch(const float **at, const float *end, size_t lines)
+{
+    for (; lines && *at < end; lines--, *at += LINE_FLOATS)
+        __builtin_prefetch(*at);
+}
+
+/* The columns of C that belong to a strip. */
+static void make_strip(tile t, size_t rows, const float *next)
+{
+    const float *end = next ? next + t.depth * HP__STRIP : NULL;
+    size_t share = t.depth * TILE_ROWS / rows + 1;
+    while (rows) {
+        fetch(&next, end, share);
+        size_t done = make_tile(&t, rows);
+        rows -= done;
+        t.a += done * t.lda;
+        t.c += done * t.ldc;
+    }
+}
+
+/* What a depth of k adds to rows of C. */
+static void make_depth(const hp__strip_product *p, size_t row, size_t rows,
+                       size_t k, size_t depth)
+{
+    tile t = {.a = p->a + row * p->lda + k,
+              .lda = p->lda,
+              .ldc = p->ldc,
+              .depth = depth,
+              .add = p->add || k};
+    t.c = p->c + row * p->ldc;
+    t.b = p->b.at + k * HP__STRIP;
+    for (size_t j = 0; j < p->n; j += HP__STRIP) {
+        const float *next = j + HP__STRIP < p->n ? t.b + p->b.step : NULL;
+        t.columns = p->n - j;
+        make_strip(t, rows, next);
+        t.b = next;
+        t.c += HP__STRIP;
+    }
+}
+
+static void multiply_strips(const hp__strip_product *p)
+{
+    size_t depths = (p->k + MOST_DEPTH - 1) / MOST_DEPTH;
+    size_t depth = depths ? (p->k + depths - 1) / depths : 0;
+    for (size_t row = 0; row < p->m; row += MOST_ROWS) {
+        size_t rows = p->m - row < MOST_ROWS ? p->m - row : MOST_ROWS;
+        for (size_t k = 0; k < p->k; k += depth)
+            make_depth(p, row, rows, k, p->k - k < depth ? p->k - k : depth);
+    }
+}
+
+#endif

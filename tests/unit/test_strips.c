@@ -1,0 +1,189 @@
+/* Strips: products against a plain loop in double, and how a matrix gets there.
+ */
+#include "nn/kernels.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define GAP      3 /* floats between rows */
+#define COUNT(a) (sizeof(a) / sizeof *(a))
+
+static float *noise(size_t n, uint32_t seed)
+{
+    float *x = test_malloc((n + 1) * sizeof *x);
+    for (size_t i = 0; i < n; i++) {
+        seed = seed * 1664525U + 1013904223U;
+        x[i] = (float)(seed >> 8) / 8388608.0F - 1.0F;
+    }
+    return x;
+}
+
+/* ---- products ---- */
+
+typedef struct sample {
+    hp__strip_product p;
+    float *a, *b, *strips, *c, *before;
+} sample;
+
+/* B [k, n], what is beside it in the strips NaN. */
+static sample sample_of(size_t m, size_t n, size_t k, int add)
+{
+    size_t floats = hp__strips_size(k, n) + GAP * (n / HP__STRIP + 1);
+    sample s = {.p = {.m = m,
+                      .n = n,
+                      .k = k,
+                      .lda = k + GAP,
+                      .ldc = n + GAP,
+                      .add = add}};
+    s.p.b.step = k * HP__STRIP + GAP;
+    s.a = noise(m * s.p.lda, 1);
+    s.b = noise(k * n, 2);
+    s.strips = noise(floats, 3);
+    for (size_t i = 0; i < floats; i++)
+        s.strips[i] = NAN;
+    for (size_t i = 0; i < k; i++)
+        for (size_t j = 0; j < n; j++)
+            s.strips[j / HP__STRIP * s.p.b.step + i * HP__STRIP +
+                     j % HP__STRIP] = s.b[i * n + j];
+    s.c = noise(m * s.p.ldc, 4);
+    s.before = noise(m * s.p.ldc, 4);
+    s.p.a = s.a;
+    s.p.b.at = s.strips;
+    s.p.c = s.c;
+    return s;
+}
+
+static void free_sample(sample *s)
+{
+    test_free(s->a);
+    test_free(s->b);
+    test_free(s->strips);
+    test_free(s->c);
+    test_free(s->before);
+}
+
+/* Off by no more than the roundings of k sums, one product each. */
+static void check_number(const sample *s, size_t i, size_t j)
+{
+    const hp__strip_product *p = &s->p;
+    double want = 0.0, size = 0.0;
+    for (size_t k = 0; k < p->k; k++) {
+        double x = (double)s->a[i * p->lda + k] * (double)s->b[k * p->n + j];
+        want += x;
+        size += fabs(x);
+    }
+    if (p->add) {
+        want += (double)s->before[i * p->ldc + j];
+        size += fabs((double)s->before[i * p->ldc + j]);
+    }
+    double off = fabs((double)s->c[i * p->ldc + j] - want);
+    if (!(off <= size * (double)(p->k + 2) / 16777216.0))
+        fail_msg("%zu x %zu x %zu, add %d: (%zu, %zu) is off by %g", p->m, p->k,
+                 p->n, p->add, i, j, off);
+}
+
+static void check_product(const hp__kernels *k, size_t m, size_t n,
+                          size_t depth)
+{
+    for (int add = 0; add < 2; add++) {
+        sample s = sample_of(m, n, depth, add);
+        k->multiply_strips(&s.p);
+        for (size_t i = 0; i < m; i++) {
+            for (size_t j = 0; j < n; j++)
+                check_number(&s, i, j);
+            assert_memory_equal(s.c + i * s.p.ldc + n,
+                                s.before + i * s.p.ldc + n,
+                                GAP * sizeof(float));
+        }
+        free_sample(&s);
+    }
+}
+
+static void products_match_double(void **state)
+{
+    static const size_t rows[] = {1, 2, 3, 5, 7, 8, 13, 300};
+    static const size_t columns[] = {1, 4, 7, 12, 15, 16, 17, 33, 48};
+    static const size_t depths[] = {1, 3, 16, 511, 513, 1030};
+    const hp__kernels *k;
+    (void)state;
+    for (size_t set = 0; (k = hp__kernels_at(set)); set++)
+        for (size_t i = 0; i < COUNT(rows); i++)
+            for (size_t j = 0; j < COUNT(columns); j++)
+                for (size_t d = 0; d < COUNT(depths); d++)
+                    check_product(k, rows[i], columns[j], depths[d]);
+}
+
+/* All at once, and one row after the other. */
+static void a_row_does_not_depend_on_others(void **state)
+{
+    const hp__kernels *k;
+    (void)state;
+    for (size_t set = 0; (k = hp__kernels_at(set)); set++) {
+        sample all = sample_of(277, 21, 700, 1),
+               one = sample_of(277, 21, 700, 1);
+        k->multiply_strips(&all.p);
+        one.p.m = 1;
+        for (size_t i = 0; i < 277; i++) {
+            k->multiply_strips(&one.p);
+            one.p.a += one.p.lda;
+            one.p.c += one.p.ldc;
+        }
+        assert_memory_equal(all.c, one.c, 277 * all.p.ldc * sizeof(float));
+        free_sample(&all);
+        free_sample(&one);
+    }
+}
+
+/* ---- cutting ---- */
+
+static void check_put(size_t rows, size_t n, size_t k, size_t column,
+                      int turned)
+{
+    size_t depth = 40, step = depth * HP__STRIP + GAP;
+    size_t floats = 5 * step;
+    float *x = noise(rows * (n + GAP), 5), *got = noise(floats, 6);
+    float *want = noise(floats, 6);
+    hp__part part = {x, rows, n, n + GAP};
+    for (size_t r = 0; r < rows; r++)
+        for (size_t i = 0; i < n; i++) {
+            size_t in = k + (turned ? i : r), out = column + (turned ? r : i);
+            want[out / HP__STRIP * step + in * HP__STRIP + out % HP__STRIP] =
+                x[r * (n + GAP) + i];
+        }
+    (turned ? hp__strips_put_turned : hp__strips_put)(got, step, k, column,
+                                                      &part);
+    assert_memory_equal(got, want, floats * sizeof *got);
+    test_free(x);
+    test_free(got);
+    test_free(want);
+}
+
+static void parts_are_put_where_they_belong(void **state)
+{
+    static const size_t sizes[] = {1, 2, 3, 4, 5, 8, 11, 16, 19, 33};
+    static const size_t places[] = {0, 1, 3, 4, 7};
+    (void)state;
+    for (size_t i = 0; i < COUNT(sizes); i++)
+        for (size_t j = 0; j < COUNT(sizes); j++)
+            for (size_t p = 0; p < COUNT(places); p++)
+                for (int turned = 0; turned < 2; turned++)
+                    check_put(sizes[i], sizes[j], places[p],
+                              5 * places[COUNT(places) - 1 - p] % 31, turned);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(products_match_double),
+        cmocka_unit_test(a_row_does_not_depend_on_others),
+        cmocka_unit_test(parts_are_put_where_they_belong),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
