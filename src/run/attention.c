@@ -25,7 +25,7 @@ hp__query_band hp__query_band_at(const hp__head *h, size_t first)
     hp__query_band b = {.first = first, .rows = h->tokens - first};
     if (b.rows > HP__QUERY_ROWS)
         b.rows = HP__QUERY_ROWS;
-    b.low = first_key(h, first);
+    b.low = first_key(h, first) / HP__STRIP * HP__STRIP;
     b.high = past_key(h, first + b.rows - 1);
     return b;
 }
@@ -38,6 +38,7 @@ size_t hp__band_stride(const hp__query_band *b)
 void hp__band_scores(const hp__run *r, const hp__head *h,
                      const hp__query_band *b, float *scores)
 {
+    hp__strips keys = h->k_strips;
     hp__product p = {.m = b->rows,
                      .n = b->high - b->low,
                      .k = h->dim,
@@ -48,7 +49,9 @@ void hp__band_scores(const hp__run *r, const hp__head *h,
                      .b_rows_are_outputs = 1,
                      .ldc = hp__band_stride(b)};
     p.c = scores;
-    r->blas->multiply(r->blas, &p);
+    if (keys.at)
+        keys.at += b->low / HP__STRIP * keys.step;
+    hp__multiply(r->options->backend, &p, keys);
 }
 
 /* Scores become e^.. where a query sees the key, and 0 elsewhere. */
@@ -76,6 +79,7 @@ static void weigh_values(const hp__run *r, const hp__head *h,
                          const hp__query_band *b, const float *weights,
                          const float *inverse)
 {
+    hp__strips values = h->v_strips;
     hp__product p = {.m = b->rows,
                      .n = h->dim,
                      .k = b->high - b->low,
@@ -85,7 +89,9 @@ static void weigh_values(const hp__run *r, const hp__head *h,
                      .ldb = h->ld_keys,
                      .c = h->z + b->first * h->ld_z,
                      .ldc = h->ld_z};
-    r->blas->multiply(r->blas, &p);
+    if (values.at)
+        values.at += b->low * HP__STRIP;
+    hp__multiply(r->options->backend, &p, values);
     for (size_t i = 0; i < b->rows; i++)
         r->kernels->scale(h->z + (b->first + i) * h->ld_z, h->dim, inverse[i]);
 }
@@ -212,6 +218,20 @@ hp__head hp__head_of(const hp__run *r, const hp__heads *heads, size_t sequence,
                                 is_masked(mask, b, number)};
 }
 
+/* Keys and values of a head, which all bands meet, to strips. */
+static void cut_keys(hp__head *h, float *room, int has_values)
+{
+    hp__part k = {h->k, h->keys, h->dim, h->ld_keys}, v = k;
+    h->k_strips = (hp__strips){room, h->dim * HP__STRIP};
+    hp__strips_put_turned(room, h->k_strips.step, 0, 0, &k);
+    if (!has_values || h->masked)
+        return;
+    v.at = h->v;
+    room += hp__strips_size(h->dim, h->keys);
+    h->v_strips = (hp__strips){room, h->keys * HP__STRIP};
+    hp__strips_put(room, h->v_strips.step, 0, 0, &v);
+}
+
 hp_status hp__attend(const hp__run *r, const hp__heads *heads, size_t item,
                      hp__scratch *scratch, hp_error *err)
 {
@@ -224,6 +244,8 @@ hp_status hp__attend(const hp__run *r, const hp__heads *heads, size_t item,
     float inverse[HP__QUERY_ROWS];
     hp_seen seen = seen_of(&h, block, number, sequence);
     seen.variant = heads->share.variant;
+    if (scratch->strips)
+        cut_keys(&h, scratch->strips, a->has_values);
     for (size_t i = 0; i < h.tokens; i += HP__QUERY_ROWS) {
         hp__query_band b = hp__query_band_at(&h, i);
         hp__band_scores(r, &h, &b, scratch->scores);

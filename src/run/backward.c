@@ -15,6 +15,8 @@ void hp__map_back(float *c, size_t ldc, const hp__run *r, const hp__map *map,
     turned.n_in = map->n_out;
     turned.n_out = map->n_in;
     turned.rows_are_outputs = !map->rows_are_outputs;
+    if (map->form == HP__STRIPS_BACK)
+        turned.form = HP__STRIPS;
     hp__map_apply(c, ldc, r, &turned, g, add);
 }
 

@@ -126,9 +126,15 @@ static hp_status put_gradients(hp__run *r, const hp__batch *b, hp_error *err)
 
 /* ---- forward ---- */
 
-static hp_status load_layer(hp__run *r, uint32_t i, hp_error *err)
+/* Weights are multiplied one way in a forward pass, the other way back; what
+ * comes after the layers takes them both ways. */
+static hp_status load_layer(hp__run *r, uint32_t i, hp__form form,
+                            hp_error *err)
 {
+    if (r->strips)
+        r->reader.form = form;
     hp_status st = hp__load_layer(r, i, err);
+    r->reader.form = HP__AS_STORED;
     for (size_t b = 0; b < r->layer.n_blocks && !st; b++)
         st = hp__projections_get(r, b, err);
     return st;
@@ -177,7 +183,7 @@ static hp_status forward(hp__run *r, size_t stack, hp_error *err)
     hp_status st = hp__each_batch(r, hp__embed_batch, err);
     for (uint32_t i = r->stack->first_layer; i < r->stack->end_layer && !st;
          i++) {
-        st = load_layer(r, i, err);
+        st = load_layer(r, i, HP__STRIPS, err);
         if (!st)
             st = hp__each_batch(r, forward_batch, err);
     }
@@ -239,7 +245,7 @@ static hp_status backward_batch(hp__run *r, const hp__batch *b, hp_error *err)
 
 static hp_status backward_layer(hp__run *r, uint32_t i, hp_error *err)
 {
-    hp_status st = load_layer(r, i, err);
+    hp_status st = load_layer(r, i, HP__STRIPS_BACK, err);
     for (size_t block = r->layer.n_blocks; block-- > 0 && !st;) {
         r->block_index = block;
         st = hp__each_batch(r, backward_batch, err);

@@ -17,7 +17,7 @@
  * block, variant after variant and in them piece after piece.
  */
 #define HP__PIECE_ROWS ((size_t)512)
-#define HP__QUERY_ROWS ((size_t)128)  /* rows of attention at a time */
+#define HP__QUERY_ROWS ((size_t)64)   /* rows of attention at a time */
 #define HP__MLP_UNITS  ((size_t)1536) /* of an MLP at a time, at most */
 
 typedef struct hp__piece {
@@ -47,6 +47,7 @@ typedef struct hp__scratch {
     float *raw;    /* [piece rows, queries and keys] before their norms; NULL
                       unless a backward pass follows and there are norms */
     float *scores; /* [HP__QUERY_ROWS, keys], unnormalised */
+    float *strips; /* keys, then values of a head; NULL: none */
     double *entropy; /* [tokens of the longest sequence] */
     float *probs;    /* [HP__QUERY_ROWS, keys] when an observer asks */
 } hp__scratch;
@@ -72,7 +73,7 @@ typedef struct hp__cache {
 
 /* The output projection of a block as a variant has it. */
 typedef struct hp__projected {
-    float *weight; /* [sizes.projection] */
+    float *weight; /* [sizes.projection], as the model's own lies */
     int given;     /* 0: the model's own counts */
 } hp__projected;
 
@@ -88,6 +89,7 @@ typedef struct hp__run {
     const hp__blas *blas;
     const hp__kernels *kernels;
     unsigned threads;
+    int strips; /* 1: weights, keys and values are multiplied in strips */
     hp__sizes sizes;
     hp__stack stacks[2];
     size_t n_stacks;         /* 0 before hp__run_prepare: as the model has it */
@@ -104,8 +106,9 @@ typedef struct hp__run {
     float *outputs; /* [variants, batch_rows, sizes.outputs] of the heads
                        of one block; NULL: nobody looks */
     hp__projected *projected; /* [variants, HP__MAX_BLOCKS]; NULL: none */
-    float *layer_room;        /* weights of one layer, then of the output */
-    hp__scratch *scratch;     /* [threads] */
+    float *given;      /* [sizes.projection] as it is given, before it is cut */
+    float *layer_room; /* weights of one layer, then of the output */
+    hp__scratch *scratch; /* [threads] */
     hp__layer_weights layer;
     uint32_t layer_index;
     size_t block_index; /* in the layer, where it is done part by part */

@@ -46,6 +46,8 @@ uint64_t hp__work_place(const hp__run *r, hp__share s, size_t i)
 void hp__map_apply(float *c, size_t ldc, const hp__run *r, const hp__map *map,
                    const hp__matrix *x, int add)
 {
+    hp__strips strips = {map->form == HP__STRIPS ? map->weight : NULL,
+                         map->step};
     hp__product p = {.n = map->n_out,
                      .k = map->n_in,
                      .lda = x->ld,
@@ -59,7 +61,7 @@ void hp__map_apply(float *c, size_t ldc, const hp__run *r, const hp__map *map,
         p.m = left < HP__PIECE_ROWS ? left : HP__PIECE_ROWS;
         p.a = x->at + i * x->ld;
         p.c = c + i * ldc;
-        r->blas->multiply(r->blas, &p);
+        hp__multiply(r->options->backend, &p, strips);
     }
 }
 

@@ -8,6 +8,11 @@
 /* Of one vector of the widest unit, so that rows start well. */
 #define ALIGNMENT ((size_t)16)
 
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
 static size_t rounded(size_t n)
 {
     return (n + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
@@ -18,8 +23,12 @@ hp_status hp__map_room(size_t *floats, const hp_linear *l, hp_error *err)
     size_t n;
     if (!l->weight && !l->bias)
         return HP_OK;
-    if (!hp__mul(&n, l->n_in, l->count) || !hp__add(&n, n, 2 * ALIGNMENT) ||
-        !hp__add(&n, n, l->count) || !hp__add(floats, *floats, n))
+    if (!hp__add(&n, l->count, HP__STRIP) ||
+        !hp__mul(&n, n, l->n_in + HP__STRIP) ||
+        !hp__add(floats, *floats,
+                 larger(hp__strips_size(l->n_in, l->count),
+                        hp__strips_size(l->count, l->n_in))) ||
+        !hp__add(floats, *floats, 2 * ALIGNMENT + l->count))
         return hp_fail(err, HP_NOMEM, "out of memory (tensor '%s')",
                        l->weight ? l->weight->name : l->bias->name);
     return HP_OK;
@@ -28,6 +37,41 @@ hp_status hp__map_room(size_t *floats, const hp_linear *l, hp_error *err)
 size_t hp__norm_room(const hp_norm_weights *w)
 {
     return w->weight ? 2 * rounded((size_t)w->weight->n_elements) : 0;
+}
+
+/* 1: rows of the file are columns of the strips. */
+static int is_turned(const hp__map *map)
+{
+    return map->rows_are_outputs != (map->form == HP__STRIPS_BACK);
+}
+
+void hp__map_cut(float *out, const hp__map *map, const float *stored)
+{
+    hp__part all = {stored, map->n_in, map->n_out, map->ld};
+    if (map->rows_are_outputs)
+        all = (hp__part){stored, map->n_out, map->n_in, map->ld};
+    (is_turned(map) ? hp__strips_put_turned : hp__strips_put)(out, map->step, 0,
+                                                              0, &all);
+}
+
+static hp_status load_weight(hp__map *out, float **at, const hp__reader *r,
+                             const hp_linear *l, hp_error *err)
+{
+    hp__band band = hp__band_outputs(l, 0, l->count);
+    out->weight = *at;
+    out->form = r->form;
+    if (r->form == HP__AS_STORED) {
+        hp_status st = hp__read_band(*at, r, &band, err);
+        *at += rounded(out->n_in * out->n_out);
+        return st;
+    }
+    int back = r->form == HP__STRIPS_BACK;
+    size_t k = back ? out->n_out : out->n_in, n = back ? out->n_in : out->n_out;
+    out->step = k * HP__STRIP;
+    hp_status st =
+        hp__read_strips(*at, out->step, r, &band, is_turned(out), err);
+    *at += hp__strips_size(k, n);
+    return st;
 }
 
 /* Reads a band to *at. */
@@ -52,8 +96,7 @@ hp_status hp__map_load(hp__map *out, float **at, const hp__reader *r,
     out->rows_are_outputs = !l->out_axis;
     out->ld = l->out_axis ? out->n_out : out->n_in;
     if (l->weight)
-        st = load_band(&out->weight, at, r, hp__band_outputs(l, 0, l->count),
-                       err);
+        st = load_weight(out, at, r, l, err);
     if (!st && l->bias)
         st = load_band(&out->bias, at, r, hp__band_bias(l, 0, l->count), err);
     return st;

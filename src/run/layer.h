@@ -11,12 +11,14 @@
  * serves one layer after the other.
  */
 
-/* y = x W + b. The weight keeps the orientation of the file. */
+/* y = x W + b. Outside strips the weight keeps the orientation of the file. */
 typedef struct hp__map {
     const float *weight; /* NULL: absent; the bias may be there */
     const float *bias;   /* [n_out]; NULL: none */
     size_t n_in, n_out, ld;
-    int rows_are_outputs;
+    int rows_are_outputs; /* in the file */
+    hp__form form;
+    size_t step; /* from one strip to the next */
 } hp__map;
 
 typedef struct hp__attention {
@@ -70,6 +72,8 @@ HP_CHECKED
 hp_status hp__norm_load(hp__norm *out, float **at, const hp__reader *r,
                         const hp_norm_weights *w, hp_error *err);
 size_t hp__norm_room(const hp_norm_weights *w);
+/* A whole weight from the orientation of the file to the form of the map. */
+void hp__map_cut(float *out, const hp__map *map, const float *stored);
 
 /* Checks the values of all weights that a whole forward pass would compute
  * with but this one (`last`: the extent of the last layer; `output`: whether

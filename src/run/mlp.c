@@ -11,7 +11,10 @@
 static hp__map outputs_of(const hp__map *map, size_t first, size_t n)
 {
     hp__map part = *map;
-    part.weight += map->rows_are_outputs ? first * map->ld : first;
+    if (map->form == HP__STRIPS)
+        part.weight += first / HP__STRIP * map->step;
+    else
+        part.weight += map->rows_are_outputs ? first * map->ld : first;
     part.bias = map->bias ? map->bias + first : NULL;
     part.n_out = n;
     return part;
@@ -21,7 +24,10 @@ static hp__map outputs_of(const hp__map *map, size_t first, size_t n)
 static hp__map inputs_of(const hp__map *map, size_t first, size_t n)
 {
     hp__map part = *map;
-    part.weight += map->rows_are_outputs ? first : first * map->ld;
+    if (map->form == HP__STRIPS)
+        part.weight += first * HP__STRIP;
+    else
+        part.weight += map->rows_are_outputs ? first : first * map->ld;
     part.bias = NULL;
     part.n_in = n;
     return part;

@@ -61,9 +61,13 @@ hp_status hp__projections_get(const hp__run *r, size_t i, hp_error *err)
         hp__projected *to = projected_at(r, v, i);
         hp_projection p = {
             .variant = v, .block = a->block, .weight = to->weight};
+        if (a->o.form != HP__AS_STORED)
+            p.weight = r->given;
         st = r->options->projections.get(r->options->projections.payload, &p,
                                          err);
         to->given = p.given;
+        if (p.given && a->o.form != HP__AS_STORED)
+            hp__map_cut(to->weight, &a->o, r->given);
     }
     return st;
 }

@@ -8,6 +8,7 @@
 #include "headprune/backend.h"
 #include "run/backward.h"
 #include "run/logits.h"
+#include "run/scratch.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -146,30 +147,32 @@ hp_status hp__run_check(const hp_model *m, const hp_sequences *s,
 
 /* ---- memory ---- */
 
-static size_t embedded_width(const hp_model *m)
+static void grow(size_t *most, size_t n)
 {
-    const hp_linear *project = &m->embedding.project;
-    return project->weight ? (size_t)project->n_in : m->spec.width;
+    *most = n > *most ? n : *most;
 }
 
 static void measure_rows(hp__run *r)
 {
     const hp_model *m = r->model;
     unsigned outputs_seen = HP_SEE_OUTPUT | HP_SEE_GRADIENT;
-    r->sizes.qkv = embedded_width(m);
+    r->sizes.qkv = hp__embedded_width(m);
     if (r->observer->wants & HP_SEE_GRADIENT)
         r->sizes.outputs = m->spec.width; /* also of the vocabulary's rows */
     for (size_t i = 0; i < m->n_blocks; i++) {
         const hp_block *b = &m->blocks[i];
         size_t qkv =
             ((size_t)b->n_heads + 2 * (size_t)b->n_kv_heads) * b->head_dim;
-        if (qkv > r->sizes.qkv)
-            r->sizes.qkv = qkv;
-        size_t outputs = (size_t)b->n_heads * b->head_dim;
-        if (r->observer->wants & outputs_seen && outputs > r->sizes.outputs)
-            r->sizes.outputs = outputs;
-        if (b->o.weight && b->o.weight->n_elements > r->sizes.projection)
-            r->sizes.projection = (size_t)b->o.weight->n_elements;
+        grow(&r->sizes.qkv, qkv);
+        if (r->observer->wants & outputs_seen)
+            grow(&r->sizes.outputs, (size_t)b->n_heads * b->head_dim);
+        if (!b->o.weight)
+            continue;
+        grow(&r->sizes.projection, (size_t)b->o.weight->n_elements);
+        grow(&r->sizes.projection,
+             hp__strips_size((size_t)b->o.n_in, (size_t)b->o.count));
+        grow(&r->sizes.projection,
+             hp__strips_size((size_t)b->o.count, (size_t)b->o.n_in));
     }
     r->sizes.ffn = hp__mlp_slice(r) * (m->spec.gated ? 2 : 1);
 }
@@ -195,22 +198,6 @@ static hp_status get_layer_room(hp__run *r, hp_error *err)
                         sizeof(float), err);
 }
 
-static int has_head_norms(const hp_model *m)
-{
-    for (size_t i = 0; i < m->n_blocks; i++)
-        if (m->blocks[i].q_norm.weight || m->blocks[i].k_norm.weight)
-            return 1;
-    return 0;
-}
-
-/* Rows of hidden states or of embeddings, or the embedding's norm. */
-static size_t normed_room(const hp_model *m, size_t rows)
-{
-    size_t width = embedded_width(m), norm = hp__norm_room(&m->embedding.norm);
-    size_t n = rows * (width > m->spec.width ? width : m->spec.width);
-    return n > norm ? n : norm;
-}
-
 /* What every batch begins with stays in memory. */
 static hp_status get_embedding(hp__run *r, hp_error *err)
 {
@@ -224,62 +211,23 @@ static hp_status get_embedding(hp__run *r, hp_error *err)
     return st ? st : hp__map_load(&r->project, &at, &r->reader, l, err);
 }
 
-/* What the MLP takes of hp__scratch.wide, forward or back. */
-static size_t mlp_room(const hp__run *r)
-{
-    size_t rows = r->sizes.piece_rows, most = HP__PIECE_ROWS;
-    if (r->observer->wants & HP_SEE_GRADIENT && most < HP__MLP_BACK_ROWS)
-        most = HP__MLP_BACK_ROWS;
-    return (rows < most ? rows : most) * r->sizes.ffn;
-}
-
-static size_t wide_room(const hp__run *r)
-{
-    size_t wide = r->sizes.piece_rows * r->sizes.qkv, mlp = mlp_room(r);
-    return wide > mlp ? wide : mlp;
-}
-
-static size_t scores_room(const hp__run *r)
-{
-    return HP__QUERY_ROWS * ((r->sizes.length + 15) / 16 * 16);
-}
-
 /* By default hidden states share their memory with the threads' scratch, but
  * have half of it at least. */
 static size_t budget_of(const hp__run *r)
 {
     const size_t most = (size_t)64 << 20;
-    size_t normed = normed_room(r->model, r->sizes.piece_rows);
-    size_t scratch =
-        r->threads * (wide_room(r) + normed + scores_room(r)) * sizeof(float);
+    size_t scratch = r->threads * hp__scratch_floats(r) * sizeof(float);
     if (r->options->budget)
         return r->options->budget;
     return most - (scratch < most / 2 ? scratch : most / 2);
-}
-
-static hp_status get_scratch(const hp__run *r, hp__scratch *s, hp_error *err)
-{
-    size_t rows = r->sizes.piece_rows;
-    hp_status st = hp__new(&s->wide, wide_room(r), sizeof(float), err);
-    if (!st)
-        st = hp__new(&s->normed, normed_room(r->model, rows), sizeof(float),
-                     err);
-    if (!st)
-        st = hp__new(&s->scores, scores_room(r), sizeof(float), err);
-    if (!st)
-        st = hp__new(&s->entropy, r->sizes.length, sizeof(double), err);
-    if (!st && r->observer->wants & HP_SEE_GRADIENT && has_head_norms(r->model))
-        st = hp__new(&s->raw, rows * r->sizes.qkv, sizeof(float), err);
-    if (!st && r->observer->wants & HP_SEE_PROBS)
-        st = hp__new(&s->probs, HP__QUERY_ROWS * r->sizes.length, sizeof(float),
-                     err);
-    return st;
 }
 
 static hp_status get_projections(hp__run *r, hp_error *err)
 {
     size_t n = r->variants.n * HP__MAX_BLOCKS;
     hp_status st = hp__new(&r->projected, n, sizeof *r->projected, err);
+    if (!st && r->strips)
+        st = hp__new(&r->given, r->sizes.projection, sizeof(float), err);
     for (size_t i = 0; i < n && !st; i++)
         st = hp__new(&r->projected[i].weight, r->sizes.projection,
                      sizeof(float), err);
@@ -291,6 +239,7 @@ static void free_projections(hp__run *r)
     for (size_t i = 0; r->projected && i < r->variants.n * HP__MAX_BLOCKS; i++)
         free(r->projected[i].weight);
     free(r->projected);
+    free(r->given);
 }
 
 static hp_status get_memory(hp__run *r, hp_error *err)
@@ -303,24 +252,16 @@ static hp_status get_memory(hp__run *r, hp_error *err)
     if (!st)
         st = hp__new(&r->scratch, r->threads, sizeof *r->scratch, err);
     for (unsigned i = 0; i < r->threads && !st; i++)
-        st = get_scratch(r, &r->scratch[i], err);
+        st = hp__scratch_get(&r->scratch[i], r, err);
     if (!st)
         st = hp__rotary_open(&r->rotary, r->model, r->sizes.length, err);
     if (!st)
         st = hp__reader_open(&r->reader, r->model, r->kernels, r->threads, err);
+    if (r->strips && !(r->observer->wants & HP_SEE_GRADIENT))
+        r->reader.form = HP__STRIPS;
     if (!st)
         st = get_embedding(r, err);
     return st;
-}
-
-static void free_scratch(hp__scratch *s)
-{
-    free(s->wide);
-    free(s->normed);
-    free(s->scores);
-    free(s->raw);
-    free(s->entropy);
-    free(s->probs);
 }
 
 /* Where the address space is limited, what was taken since the first look may
@@ -333,7 +274,7 @@ static hp_status keep_room_for_blas(hp__run *r, hp_error *err)
                        "out of memory: OpenBLAS's buffers do not fit beside "
                        "the weights in the address space allowed");
     while (r->threads > fit)
-        free_scratch(&r->scratch[--r->threads]);
+        hp__scratch_free(&r->scratch[--r->threads]);
     r->reader.threads = fit;
     return HP_OK;
 }
@@ -345,6 +286,8 @@ hp_status hp__run_prepare(hp__run *r, hp_error *err)
     hp__outcome_init(&r->outcome);
     r->blas = &r->options->backend->blas;
     r->kernels = r->options->backend->kernels;
+    /* One row at a time meets weights once only. */
+    r->strips = r->options->backend->strips && !r->cache;
     r->threads = hp__blas_room(wanted);
     if (!r->threads)
         return hp_fail(err, HP_NOMEM,
@@ -372,7 +315,7 @@ hp_status hp__run_prepare(hp__run *r, hp_error *err)
 void hp__run_release(hp__run *r)
 {
     for (unsigned i = 0; i < r->threads && r->scratch; i++)
-        free_scratch(&r->scratch[i]);
+        hp__scratch_free(&r->scratch[i]);
     hp__reader_close(&r->reader);
     hp__rotary_close(&r->rotary);
     free(r->scratch);

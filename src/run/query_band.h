@@ -8,9 +8,11 @@
  * after band of query rows, each with the keys that its rows can see.
  */
 typedef struct hp__head {
-    const float *q;     /* [tokens, dim], ld apart */
-    const float *k, *v; /* [keys, dim], ld_keys apart */
-    float *z;           /* [tokens, dim], ld_z apart: may be q */
+    const float *q;      /* [tokens, dim], ld apart */
+    const float *k, *v;  /* [keys, dim], ld_keys apart */
+    hp__strips k_strips; /* of k turned around, [dim, keys], */
+    hp__strips v_strips; /* and of v [keys, dim] */
+    float *z;            /* [tokens, dim], ld_z apart: may be q */
     size_t ld, ld_keys, ld_z, tokens, keys, dim;
     hp__relative relative; /* of this head alone */
     size_t past;           /* keys before that of the first query */

@@ -23,6 +23,7 @@ hp_status hp__reader_open(hp__reader *out, const hp_model *m,
     out->model = m;
     out->kernels = kernels;
     out->threads = threads;
+    out->form = HP__AS_STORED;
     return hp__new(&out->raw, threads, HP__RAW_BYTES, err);
 }
 
@@ -65,6 +66,11 @@ static size_t width_of(const hp_tensor *t)
         break;
     }
     return 2;
+}
+
+static uint64_t smaller(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
 }
 
 static layout layout_of(const hp__band *b)
@@ -143,6 +149,81 @@ hp_status hp__read_band(float *out, const hp__reader *r, const hp__band *band,
         if (!hp__outcome_stops(&outcome, i))
             hp__outcome_add(&outcome, i, read_nth(out, r, band, i, &mine),
                             &mine);
+    }
+    return hp__outcome_get(&outcome, err);
+}
+
+/* ---- strips ---- */
+
+/* A band is read in parts of rows x cols values. Rows that become columns
+ * come by whole strips. */
+typedef struct parts {
+    uint64_t rows, cols;
+    uint64_t down, across; /* how many of them */
+} parts;
+
+static parts parts_of(const hp__band *b, int turned)
+{
+    parts p = {turned ? HP__STRIP : 1, 0, 0, 0};
+    p.cols = HP__CHUNK / p.rows;
+    if (p.cols >= b->cols) {
+        p.cols = b->cols;
+        p.rows = HP__CHUNK / p.cols / p.rows * p.rows;
+    }
+    p.down = (b->rows + p.rows - 1) / p.rows;
+    p.across = (b->cols + p.cols - 1) / p.cols;
+    return p;
+}
+
+/* The floats of a thread's room for what is read. */
+static float *floats_of(const hp__reader *r)
+{
+    size_t thread = r->threads > 1 ? (size_t)omp_get_thread_num() : 0;
+    return (float *)(void *)(r->raw + thread * HP__RAW_BYTES + HP__CHUNK * 8);
+}
+
+/* Part i of a band, its rows side by side. */
+static hp_status read_part(hp__part *out, hp__band *at, const hp__reader *r,
+                           const parts *p, uint64_t i, hp_error *err)
+{
+    float *floats = floats_of(r);
+    uint64_t down = i / p->across * p->rows, across = i % p->across * p->cols;
+    hp__band b = *at;
+    b.row += down;
+    b.col += across;
+    b.rows = smaller(b.rows - down, p->rows);
+    b.cols = smaller(b.cols - across, p->cols);
+    uint64_t n = b.rows * b.cols, run = b.cols == b.width ? n : b.cols;
+    hp_status st = HP_OK;
+    for (uint64_t done = 0; done < n && !st; done += run)
+        st = read_chunk(floats + done, r, b.tensor,
+                        (b.row + done / b.cols) * b.width + b.col, run, err);
+    *out = (hp__part){floats, b.rows, b.cols, b.cols};
+    *at = (hp__band){.row = down, .col = across};
+    return st;
+}
+
+hp_status hp__read_strips(float *out, size_t step, const hp__reader *r,
+                          const hp__band *band, int turned, hp_error *err)
+{
+    if (!band->rows || !band->cols)
+        return HP_OK;
+    parts p = parts_of(band, turned);
+    hp__outcome outcome;
+    hp__outcome_init(&outcome);
+#pragma omp parallel for num_threads(r->threads) schedule(static)
+    for (uint64_t i = 0; i < p.down * p.across; i++) {
+        hp_error mine = {{0}, {0}, {0}};
+        hp__part part;
+        hp__band at = *band;
+        if (hp__outcome_stops(&outcome, i))
+            continue;
+        hp_status st = read_part(&part, &at, r, &p, i, &mine);
+        hp__outcome_add(&outcome, i, st, &mine);
+        if (!st && turned)
+            hp__strips_put_turned(out, step, at.col, at.row, &part);
+        else if (!st)
+            hp__strips_put(out, step, at.row, at.col, &part);
     }
     return hp__outcome_get(&outcome, err);
 }

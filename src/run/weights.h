@@ -4,6 +4,10 @@
 #include "headprune/model.h"
 #include "nn/kernels.h"
 
+/* How a matrix W lies in memory: as in the file; in strips, for products x W;
+ * in strips of W turned around, for gradients. */
+typedef enum hp__form { HP__AS_STORED, HP__STRIPS, HP__STRIPS_BACK } hp__form;
+
 /*
  * Reading weights: stored values in, single precision out, in the orientation
  * of the file. Tensors are read in chunks, by several threads, and every value
@@ -13,6 +17,7 @@ typedef struct hp__reader {
     const hp_model *model;
     const hp__kernels *kernels;
     unsigned threads;
+    hp__form form;      /* of the weights of maps */
     unsigned char *raw; /* [threads][HP__RAW_BYTES] */
 } hp__reader;
 
@@ -47,5 +52,10 @@ hp__band hp__band_bias(const hp_linear *l, uint64_t first, uint64_t count);
 HP_CHECKED
 hp_status hp__read_band(float *out, const hp__reader *r, const hp__band *band,
                         hp_error *err);
+/* The band in strips `step` apart; `turned`: its rows are the columns. Errors
+ * likewise. */
+HP_CHECKED
+hp_status hp__read_strips(float *out, size_t step, const hp__reader *r,
+                          const hp__band *band, int turned, hp_error *err);
 
 #endif

@@ -1,6 +1,6 @@
 /*
  * How much of what its matrix products alone reach the entropy of all heads
- * keeps: both in turn, by the same OpenBLAS on as many threads, with the same
+ * keeps: both in turn, by the same kernels on as many threads, with the same
  * sizes, in the same order. The products are those of GPT-2.
  */
 #include "bench.h"
@@ -10,7 +10,7 @@
 #include <omp.h>
 #include <stdlib.h>
 
-enum { ROWS = 512, BAND = 128 }; /* of a piece; of queries */
+enum { ROWS = 512, BAND = 64 }; /* of a piece; of queries */
 
 typedef struct job {
     bench_shape shape;
@@ -22,6 +22,7 @@ typedef struct job {
     float *hidden;  /* [tokens, width] */
     float *wide;    /* [threads][ROWS, 4 width] */
     float *scores;  /* [threads][BAND, length] */
+    float *strips;  /* [threads] keys and values of a head */
 } job;
 
 static float *noise(size_t n)
@@ -32,10 +33,11 @@ static float *noise(size_t n)
     return x;
 }
 
-static void multiply(const job *j, const hp__product *p)
+/* `strips`: B, where strips are used. */
+static void multiply(const job *j, const hp__product *p, hp__strips strips)
 {
-    const hp__blas *blas = &j->open.backend->blas;
-    blas->multiply(blas, p);
+    const hp_backend *backend = j->open.backend;
+    hp__multiply(backend, p, backend->strips ? strips : (hp__strips){NULL, 0});
 }
 
 /* C [rows, n] = A [rows, k] B [k, n] (+ C), all rows side by side. */
@@ -52,14 +54,31 @@ static void map(const job *j, float *c, const float *a, const float *b,
                      .ldc = sizes[1],
                      .add = add};
     p.c = c;
-    multiply(j, &p);
+    multiply(j, &p, (hp__strips){b, p.k * HP__STRIP}); /* any numbers do */
+}
+
+/* Keys of a head, and its values if they are wanted, to strips. */
+static void cut_keys(const job *j, float *out, const hp__part *keys, int values)
+{
+    hp__part v = *keys;
+    v.at += j->shape.width;
+    if (!j->open.backend->strips)
+        return;
+    hp__strips_put_turned(out, keys->n * HP__STRIP, 0, 0, keys);
+    if (values)
+        hp__strips_put(out + hp__strips_size(keys->n, keys->rows),
+                       keys->rows * HP__STRIP, 0, 0, &v);
 }
 
 /* Scores and values of one head over one sequence; qkv [length, width_qkv]. */
 static void attend(const job *j, float *qkv, size_t ld, int values)
 {
     size_t width = j->shape.width, dim = width / j->shape.heads;
-    float *scores = j->scores + (size_t)omp_get_thread_num() * BAND * j->length;
+    size_t thread = (size_t)omp_get_thread_num();
+    float *scores = j->scores + thread * BAND * j->length;
+    float *keys = j->strips + thread * (j->length + 15) * 2 * (dim + 15);
+    float *of_values = keys + hp__strips_size(dim, j->length);
+    cut_keys(j, keys, &(hp__part){qkv + width, j->length, dim, ld}, values);
     for (size_t i = 0; i < j->length; i += BAND) {
         size_t rows = j->length - i < BAND ? j->length - i : BAND;
         hp__product p = {.m = rows,
@@ -72,7 +91,7 @@ static void attend(const job *j, float *qkv, size_t ld, int values)
                          .b_rows_are_outputs = 1,
                          .ldc = j->length};
         p.c = scores;
-        multiply(j, &p);
+        multiply(j, &p, (hp__strips){keys, dim * HP__STRIP});
         hp__product v = {.m = rows,
                          .n = dim,
                          .k = i + rows,
@@ -83,7 +102,7 @@ static void attend(const job *j, float *qkv, size_t ld, int values)
                          .ldc = ld};
         v.c = qkv + i * ld;
         if (values)
-            multiply(j, &v);
+            multiply(j, &v, (hp__strips){of_values, j->length * HP__STRIP});
     }
 }
 
@@ -111,7 +130,7 @@ static void piece(const job *j, size_t first, size_t end, int last)
                        .ldb = d,
                        .ldc = d};
     out.c = x;
-    multiply(j, &out);
+    multiply(j, &out, (hp__strips){o, d * HP__STRIP});
     map(j, wide, x, up, (size_t[]){rows, inner, d}, 0);
     map(j, x, wide, up + d * inner, (size_t[]){rows, d, inner}, 0);
 }
@@ -203,7 +222,10 @@ int main(int argc, char **argv)
     j.hidden = noise(j.n * j.length * d);
     j.wide = noise(b.threads * (size_t)ROWS * 4 * d);
     j.scores = noise(b.threads * (size_t)BAND * j.length);
+    j.strips =
+        noise(b.threads * (j.length + 15) * 2 * (d / j.shape.heads + 15));
     measure(&j, &alone, &kept);
+    free(j.strips);
     free(j.weights);
     free(j.hidden);
     free(j.wide);

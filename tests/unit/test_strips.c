@@ -1,6 +1,9 @@
 /* Strips: products against a plain loop in double, and how a matrix gets there.
  */
+#include "fixture.h"
+#include "model/graph.h"
 #include "nn/kernels.h"
+#include "run/weights.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -178,12 +181,81 @@ static void parts_are_put_where_they_belong(void **state)
                               5 * places[COUNT(places) - 1 - p] % 31, turned);
 }
 
+/* ---- reading ---- */
+
+/* What is read into strips is what is read as it is stored. */
+static void check_reading(const hp__reader *r, const hp__band *band, int turned)
+{
+    size_t rows = (size_t)band->rows, cols = (size_t)band->cols;
+    size_t k = turned ? cols : rows, n = turned ? rows : cols;
+    size_t floats = hp__strips_size(k, n);
+    float *plain = noise(rows * cols, 7), *got = noise(floats, 8);
+    float *want = noise(floats, 8);
+    hp_error err = {{0}, {0}, {0}};
+    hp__part all = {plain, rows, cols, cols};
+    if (hp__read_band(plain, r, band, &err) ||
+        hp__read_strips(got, k * HP__STRIP, r, band, turned, &err))
+        fail_msg("%s", err.message);
+    (turned ? hp__strips_put_turned : hp__strips_put)(want, k * HP__STRIP, 0, 0,
+                                                      &all);
+    assert_memory_equal(got, want, floats * sizeof *got);
+    test_free(plain);
+    test_free(got);
+    test_free(want);
+}
+
+/* The 160,000 values of the embedding, seen as rows of many widths: of more and
+ * of fewer than are read at a time, all of them and parts. */
+static void check_dtype(const char *dtype, unsigned threads)
+{
+    static const size_t widths[] = {32, 100, 2000, 4000, 40000, 160000};
+    fixture f = FIXTURE_GPT2;
+    f.vocab = 5000;
+    f.dtype = dtype;
+    char *folder = fixture_folder();
+    fixture_write(folder, &f);
+    hp_checkpoint *checkpoint = NULL;
+    hp_model *model = NULL;
+    hp__reader reader = {0};
+    hp_error err = {{0}, {0}, {0}};
+    if (hp_checkpoint_open(&checkpoint, folder, NULL, &err) ||
+        hp_model_open(&model, checkpoint, NULL, &err) ||
+        hp__reader_open(&reader, model, hp__kernels_at(0), threads, &err))
+        fail_msg("%s", err.message);
+    const hp_tensor *t = model->embedding.token;
+    assert_int_equal(t->n_elements, 160000);
+    for (size_t i = 0; i < COUNT(widths); i++)
+        for (int turned = 0; turned < 2; turned++) {
+            size_t w = widths[i], rows = 160000 / w;
+            hp__band all = {t, w, 0, rows, 0, w};
+            hp__band part = {t, w, rows / 3, rows - rows / 3, w / 5, w / 2};
+            hp__band none = {t, w, 0, 0, 0, w};
+            check_reading(&reader, &all, turned);
+            check_reading(&reader, &part, turned);
+            check_reading(&reader, &none, turned);
+        }
+    hp__reader_close(&reader);
+    hp_model_free(model);
+    hp_checkpoint_free(checkpoint);
+    fixture_remove(folder);
+}
+
+static void weights_are_read_into_strips(void **state)
+{
+    static const char *const dtypes[] = {"F32", "F16", "BF16", "F64"};
+    (void)state;
+    for (size_t i = 0; i < COUNT(dtypes); i++)
+        for (unsigned threads = 1; threads < 4; threads += 2)
+            check_dtype(dtypes[i], threads);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(products_match_double),
         cmocka_unit_test(a_row_does_not_depend_on_others),
         cmocka_unit_test(parts_are_put_where_they_belong),
+        cmocka_unit_test(weights_are_read_into_strips),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

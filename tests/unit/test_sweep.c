@@ -7,6 +7,7 @@
 #include "edit.h"
 #include "fixture.h"
 #include "headprune/run.h"
+#include "nn/machine.h"
 #include "plain_forward.h"
 #include "run/engine.h"
 
@@ -30,6 +31,9 @@
 
 /* Lengths around the bands and the pieces; 1900 tokens, two or more pieces. */
 static const size_t lengths[N_LONG] = {1, 128, 129, 300, 2, 257, 300, 283};
+
+/* Tests run both ways: OpenBLAS's products, and those with strips. */
+static int strips;
 
 typedef struct bench {
     char *folder;
@@ -55,6 +59,7 @@ static void fill_bench(bench *b)
     reopen(b);
     size_t vocab = hp_model_spec(b->model)->vocab;
     assert_int_equal(hp_backend_open(&b->backend, &b->err), HP_OK);
+    b->backend->strips = strips;
     for (size_t i = 0; i < N_LONG; i++)
         b->start[i + 1] = b->start[i] + lengths[i];
     for (size_t i = 0; i < b->start[N_LONG]; i++)
@@ -834,5 +839,7 @@ int main(void)
         cmocka_unit_test(layers_that_variants_share_count_once),
         cmocka_unit_test(a_step_can_end_the_sweep),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    strips = 1;
+    return failed + cmocka_run_group_tests(tests, NULL, NULL);
 }
