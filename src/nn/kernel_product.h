@@ -26,6 +26,9 @@
 #define MOST_DEPTH  ((size_t)512)
 #define MOST_ROWS   ((size_t)256)
 #define LINE_FLOATS ((size_t)16)
+/* Products that are added up before they meet others: longer chains are less
+ * exact. */
+#define MOST_CHAIN ((size_t)256)
 
 /* So that the sums of a tile are registers. */
 #if defined(__clang__)
@@ -44,29 +47,29 @@ typedef struct tile {
 
 /* Sums that a strip's vector v makes, of which C has `columns` - v LANES
  * columns. */
-static inline void put_sums(const tile *t, float *c, floats sums, size_t v)
+static inline void put_sums(float *c, size_t columns, floats sums, size_t v,
+                            int add)
 {
     c += v * LANES;
-    if (t->columns >= (v + 1) * LANES) {
-        store(c, t->add ? sums + load(c) : sums);
-    } else if (t->columns > v * LANES) {
-        size_t n = t->columns - v * LANES;
-        store_part(c, n, t->add ? sums + load_part(c, n, 0.0F) : sums);
+    if (columns >= (v + 1) * LANES) {
+        store(c, add ? sums + load(c) : sums);
+    } else if (columns > v * LANES) {
+        size_t n = columns - v * LANES;
+        store_part(c, n, add ? sums + load_part(c, n, 0.0F) : sums);
     }
 }
 
-static inline __attribute__((always_inline)) void make_rows(const tile *t,
-                                                            const size_t rows)
+/* What `n` of k add to a tile, from k on. */
+static inline __attribute__((always_inline)) void
+add_rows(const tile *t, const size_t rows, size_t k, size_t n)
 {
     floats sums[TILE_ROWS][STRIP_VECTORS];
-    const float *a = t->a, *b = t->b;
+    const float *a = t->a + k, *b = t->b + k * HP__STRIP;
     UNROLLED
-    for (size_t i = 0; i < rows; i++) {
+    for (size_t i = 0; i < rows; i++)
         for (size_t v = 0; v < STRIP_VECTORS; v++)
             sums[i][v] = all(0.0F);
-        __builtin_prefetch(t->c + i * t->ldc, 1);
-    }
-    for (size_t left = t->depth; left; left--, a++, b += HP__STRIP) {
+    for (; n; n--, a++, b += HP__STRIP) {
         floats of_b[STRIP_VECTORS];
         for (size_t v = 0; v < STRIP_VECTORS; v++)
             of_b[v] = load(b + v * LANES);
@@ -80,7 +83,17 @@ static inline __attribute__((always_inline)) void make_rows(const tile *t,
     UNROLLED
     for (size_t i = 0; i < rows; i++)
         for (size_t v = 0; v < STRIP_VECTORS; v++)
-            put_sums(t, t->c + i * t->ldc, sums[i][v], v);
+            put_sums(t->c + i * t->ldc, t->columns, sums[i][v], v, t->add || k);
+}
+
+static inline __attribute__((always_inline)) void make_rows(const tile *t,
+                                                            const size_t rows)
+{
+    for (size_t i = 0; i < rows; i++)
+        __builtin_prefetch(t->c + i * t->ldc, 1);
+    for (size_t k = 0; k < t->depth; k += MOST_CHAIN)
+        add_rows(t, rows, k,
+                 t->depth - k < MOST_CHAIN ? t->depth - k : MOST_CHAIN);
 }
 
 /* The next rows of a tile: as many as fit. */
