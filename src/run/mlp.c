@@ -7,14 +7,15 @@
 
 #include <string.h>
 
-/* Outputs first .. first + n of a map. */
+/* Outputs first .. first + n of a map that is there. */
 static hp__map outputs_of(const hp__map *map, size_t first, size_t n)
 {
     hp__map part = *map;
-    if (map->form == HP__STRIPS)
-        part.weight += first / HP__STRIP * map->step;
-    else
-        part.weight += map->rows_are_outputs ? first * map->ld : first;
+    size_t rows = map->rows_are_outputs ? first * map->ld : first;
+    size_t strips = first / HP__STRIP * map->step;
+    if (!map->weight)
+        return part;
+    part.weight += map->form == HP__STRIPS ? strips : rows;
     part.bias = map->bias ? map->bias + first : NULL;
     part.n_out = n;
     return part;
@@ -24,10 +25,8 @@ static hp__map outputs_of(const hp__map *map, size_t first, size_t n)
 static hp__map inputs_of(const hp__map *map, size_t first, size_t n)
 {
     hp__map part = *map;
-    if (map->form == HP__STRIPS)
-        part.weight += first * HP__STRIP;
-    else
-        part.weight += map->rows_are_outputs ? first : first * map->ld;
+    size_t rows = map->rows_are_outputs ? first : first * map->ld;
+    part.weight += map->form == HP__STRIPS ? first * HP__STRIP : rows;
     part.bias = NULL;
     part.n_in = n;
     return part;
