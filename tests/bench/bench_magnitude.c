@@ -225,7 +225,7 @@ int main(int argc, char **argv)
         name_rows(&r, middle, "whole process, warm cache");
         measure_beside(&b, &r,
                        bench_model(&b, &s, &(bench_writing){BENCH_BF16, 1, 0}),
-                       11);
+                       41);
     }
     if (bench_wanted(&b, large)) {
         bench_shape s = bench_llama_7b(&b);
