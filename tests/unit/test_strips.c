@@ -220,8 +220,10 @@ static void check_dtype(const char *dtype, unsigned threads)
     hp_error err = {{0}, {0}, {0}};
     if (hp_checkpoint_open(&checkpoint, folder, NULL, &err) ||
         hp_model_open(&model, checkpoint, NULL, &err) ||
-        hp__reader_open(&reader, model, hp__kernels_at(0), threads, &err))
+        hp__reader_open(&reader, model, hp__kernels_at(0), threads, &err)) {
         fail_msg("%s", err.message);
+        return;
+    }
     const hp_tensor *t = model->embedding.token;
     assert_int_equal(t->n_elements, 160000);
     for (size_t i = 0; i < COUNT(widths); i++)
