@@ -54,26 +54,6 @@ void hp__map_cut(float *out, const hp__map *map, const float *stored)
                                                               0, &all);
 }
 
-static hp_status load_weight(hp__map *out, float **at, const hp__reader *r,
-                             const hp_linear *l, hp_error *err)
-{
-    hp__band band = hp__band_outputs(l, 0, l->count);
-    out->weight = *at;
-    out->form = r->form;
-    if (r->form == HP__AS_STORED) {
-        hp_status st = hp__read_band(*at, r, &band, err);
-        *at += rounded(out->n_in * out->n_out);
-        return st;
-    }
-    int back = r->form == HP__STRIPS_BACK;
-    size_t k = back ? out->n_out : out->n_in, n = back ? out->n_in : out->n_out;
-    out->step = k * HP__STRIP;
-    hp_status st =
-        hp__read_strips(*at, out->step, r, &band, is_turned(out), err);
-    *at += hp__strips_size(k, n);
-    return st;
-}
-
 /* Reads a band to *at. */
 static hp_status load_band(const float **out, float **at, const hp__reader *r,
                            hp__band band, hp_error *err)
@@ -81,6 +61,23 @@ static hp_status load_band(const float **out, float **at, const hp__reader *r,
     *out = *at;
     hp_status st = hp__read_band(*at, r, &band, err);
     *at += rounded((size_t)(band.rows * band.cols));
+    return st;
+}
+
+static hp_status load_weight(hp__map *out, float **at, const hp__reader *r,
+                             const hp_linear *l, hp_error *err)
+{
+    hp__band band = hp__band_outputs(l, 0, l->count);
+    out->form = r->form;
+    if (r->form == HP__AS_STORED)
+        return load_band(&out->weight, at, r, band, err);
+    out->weight = *at;
+    int back = r->form == HP__STRIPS_BACK;
+    size_t k = back ? out->n_out : out->n_in, n = back ? out->n_in : out->n_out;
+    out->step = k * HP__STRIP;
+    hp_status st =
+        hp__read_strips(*at, out->step, r, &band, is_turned(out), err);
+    *at += hp__strips_size(k, n);
     return st;
 }
 

@@ -98,14 +98,24 @@ static hp_status fail_value(const hp__reader *r, const hp_tensor *t,
                    t->name, (unsigned long long)first);
 }
 
+/* The room of the calling thread: for what is stored, and for its floats. */
+static unsigned char *raw_of(const hp__reader *r)
+{
+    size_t thread = r->threads > 1 ? (size_t)omp_get_thread_num() : 0;
+    return r->raw + thread * HP__RAW_BYTES;
+}
+
+static float *floats_of(const hp__reader *r)
+{
+    return (float *)(void *)(raw_of(r) + HP__CHUNK * 8);
+}
+
 static hp_status read_chunk(float *out, const hp__reader *r, const hp_tensor *t,
                             uint64_t first, size_t n, hp_error *err)
 {
-    unsigned char *raw =
-        r->raw +
-        (r->threads > 1 ? (size_t)omp_get_thread_num() : 0) * HP__RAW_BYTES;
+    unsigned char *raw = raw_of(r);
     size_t width = width_of(t);
-    float *floats = out ? out : (float *)(void *)(raw + HP__CHUNK * 8);
+    float *floats = out ? out : floats_of(r);
     void *stored = t->dtype == HP_DTYPE_F32 ? (void *)floats : (void *)raw;
     hp_status st = hp_checkpoint_read(hp_model_checkpoint(r->model), t,
                                       first * width, n * width, stored, err);
@@ -173,13 +183,6 @@ static parts parts_of(const hp__band *b, int turned)
     p.down = (b->rows + p.rows - 1) / p.rows;
     p.across = (b->cols + p.cols - 1) / p.cols;
     return p;
-}
-
-/* The floats of a thread's room for what is read. */
-static float *floats_of(const hp__reader *r)
-{
-    size_t thread = r->threads > 1 ? (size_t)omp_get_thread_num() : 0;
-    return (float *)(void *)(r->raw + thread * HP__RAW_BYTES + HP__CHUNK * 8);
 }
 
 /* Part i of a band, its rows side by side. */
