@@ -38,10 +38,11 @@
 #endif
 
 typedef struct tile {
-    float *c;       /* [rows, columns], ldc apart */
-    const float *a; /* [rows, depth], lda apart */
-    const float *b; /* [depth, HP__STRIP] */
-    size_t ldc, lda, depth, columns;
+    float *c;             /* [rows, columns], ldc apart */
+    const float *a;       /* [rows, depth] */
+    size_t a_row, a_step; /* from a row to the next, from a k to the next */
+    const float *b;       /* [depth, HP__STRIP] */
+    size_t ldc, depth, columns;
     int add;
 } tile;
 
@@ -64,18 +65,18 @@ static inline __attribute__((always_inline)) void
 add_rows(const tile *t, const size_t rows, size_t k, size_t n)
 {
     floats sums[TILE_ROWS][STRIP_VECTORS];
-    const float *a = t->a + k, *b = t->b + k * HP__STRIP;
+    const float *a = t->a + k * t->a_step, *b = t->b + k * HP__STRIP;
     UNROLLED
     for (size_t i = 0; i < rows; i++)
         for (size_t v = 0; v < STRIP_VECTORS; v++)
             sums[i][v] = all(0.0F);
-    for (; n; n--, a++, b += HP__STRIP) {
+    for (; n; n--, a += t->a_step, b += HP__STRIP) {
         floats of_b[STRIP_VECTORS];
         for (size_t v = 0; v < STRIP_VECTORS; v++)
             of_b[v] = load(b + v * LANES);
         UNROLLED
         for (size_t i = 0; i < rows; i++) {
-            floats x = all(a[i * t->lda]);
+            floats x = all(a[i * t->a_row]);
             for (size_t v = 0; v < STRIP_VECTORS; v++)
                 sums[i][v] += x * of_b[v];
         }
@@ -133,7 +134,7 @@ static void make_strip(tile t, size_t rows, const float *next)
         fetch(&next, end, share);
         size_t done = make_tile(&t, rows);
         rows -= done;
-        t.a += done * t.lda;
+        t.a += done * t.a_row;
         t.c += done * t.ldc;
     }
 }
@@ -142,11 +143,12 @@ static void make_strip(tile t, size_t rows, const float *next)
 static void make_depth(const hp__strip_product *p, size_t row, size_t rows,
                        size_t k, size_t depth)
 {
-    tile t = {.a = p->a + row * p->lda + k,
-              .lda = p->lda,
+    tile t = {.a_row = p->a_is_transposed ? 1 : p->lda,
+              .a_step = p->a_is_transposed ? p->lda : 1,
               .ldc = p->ldc,
               .depth = depth,
               .add = p->add || k};
+    t.a = p->a + row * t.a_row + k * t.a_step;
     t.c = p->c + row * p->ldc;
     t.b = p->b.at + k * HP__STRIP;
     for (size_t j = 0; j < p->n; j += HP__STRIP) {

@@ -46,6 +46,7 @@ void hp__multiply(const hp_backend *b, const hp__product *p, hp__strips strips)
                                     .k = p->k,
                                     .a = p->a,
                                     .lda = p->lda,
+                                    .a_is_transposed = p->a_is_transposed,
                                     .b = strips,
                                     .c = p->c,
                                     .ldc = p->ldc,

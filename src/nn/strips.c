@@ -72,3 +72,13 @@ void hp__strips_put_turned(float *out, size_t step, size_t k, size_t column,
                 to[i * HP__STRIP + j] = from[j * x->ld + i];
     }
 }
+
+hp__strips hp__strips_cut(float **room, const hp__part *x, int turned)
+{
+    size_t k = turned ? x->n : x->rows, n = turned ? x->rows : x->n;
+    float *at = *room;
+    size_t step = k * HP__STRIP;
+    (turned ? hp__strips_put_turned : hp__strips_put)(at, step, 0, 0, x);
+    *room += hp__strips_size(k, n);
+    return (hp__strips){at, step};
+}

@@ -21,8 +21,9 @@ typedef struct hp__strips {
 
 typedef struct hp__strip_product {
     size_t m, n, k;
-    const float *a; /* rows lda apart */
+    const float *a; /* rows lda apart, or [k, m] when a_is_transposed */
     size_t lda;
+    int a_is_transposed;
     hp__strips b; /* from the row that meets the first column of A on */
     float *c;     /* rows ldc apart */
     size_t ldc;
@@ -45,5 +46,7 @@ void hp__strips_put(float *out, size_t step, size_t k, size_t column,
  * its columns are rows k .. */
 void hp__strips_put_turned(float *out, size_t step, size_t k, size_t column,
                            const hp__part *x);
+/* All of B, stored as it is or turned around, to *room, which moves on. */
+hp__strips hp__strips_cut(float **room, const hp__part *x, int turned);
 
 #endif
