@@ -47,7 +47,7 @@ typedef struct hp__scratch {
     float *raw;    /* [piece rows, queries and keys] before their norms; NULL
                       unless a backward pass follows and there are norms */
     float *scores; /* [HP__QUERY_ROWS, keys], unnormalised */
-    float *strips; /* keys, then values of a head; NULL: none */
+    float *strips; /* of what a head multiplies with; NULL: none */
     double *entropy; /* [tokens of the longest sequence] */
     float *probs;    /* [HP__QUERY_ROWS, keys] when an observer asks */
 } hp__scratch;
@@ -57,6 +57,8 @@ typedef struct hp__sizes {
     size_t length;     /* of the longest sequence */
     size_t batch_rows; /* of the largest batch of the stack that is computed */
     size_t budget;     /* bytes for hidden states and outputs */
+    size_t together;   /* a batch that is not the last has a multiple of so many
+                          pieces where it can: threads end together */
     size_t qkv, ffn;   /* floats of a row in hp__scratch.wide */
     size_t outputs;    /* floats of a row of hp__run.outputs; 0: none */
     size_t projection; /* floats of the largest output projection */

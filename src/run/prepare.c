@@ -302,6 +302,7 @@ hp_status hp__run_prepare(hp__run *r, hp_error *err)
         return st;
     measure_rows(r);
     r->sizes.budget = budget_of(r);
+    r->sizes.together = r->threads;
     for (size_t i = 0; i < r->n_stacks; i++) {
         const hp__stack *k = &r->stacks[i];
         r->total +=

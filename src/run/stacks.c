@@ -111,7 +111,8 @@ size_t hp__batch_size(const hp__run *r, size_t first)
             break;
         rows += own;
     }
-    return i - first;
+    size_t n = i - first, together = r->sizes.together;
+    return i < r->n_pieces && n > together ? n - n % together : n;
 }
 
 static void lay_out_batches(const hp__run *r, hp__stack *k)

@@ -3,6 +3,7 @@ hp_unit(kernels_backward)
 hp_unit(strips)
 target_link_libraries(test_strips PRIVATE fixture)
 hp_unit(backend)
+hp_unit(batches)
 hp_unit(golden)
 hp_unit(pairs)
 
