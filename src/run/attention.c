@@ -222,14 +222,10 @@ hp__head hp__head_of(const hp__run *r, const hp__heads *heads, size_t sequence,
 static void cut_keys(hp__head *h, float *room, int has_values)
 {
     hp__part k = {h->k, h->keys, h->dim, h->ld_keys}, v = k;
-    h->k_strips = (hp__strips){room, h->dim * HP__STRIP};
-    hp__strips_put_turned(room, h->k_strips.step, 0, 0, &k);
-    if (!has_values || h->masked)
-        return;
     v.at = h->v;
-    room += hp__strips_size(h->dim, h->keys);
-    h->v_strips = (hp__strips){room, h->keys * HP__STRIP};
-    hp__strips_put(room, h->v_strips.step, 0, 0, &v);
+    h->k_strips = hp__strips_cut(&room, &k, 1);
+    if (has_values && !h->masked)
+        h->v_strips = hp__strips_cut(&room, &v, 0);
 }
 
 hp_status hp__attend(const hp__run *r, const hp__heads *heads, size_t item,

@@ -15,6 +15,10 @@ typedef struct head_back {
     float *dq;       /* [tokens, dim], head.ld apart */
     float *dk, *dv;  /* [keys, dim], head.ld_keys apart */
     size_t ld_dz;
+    hp__strips v_turned;  /* of the values, [dim, keys], */
+    hp__strips k_strips;  /* of the keys, [keys, dim], */
+    hp__strips dz_strips; /* and of a band of dz and of queries [rows, dim] */
+    hp__strips q_strips;
 } head_back;
 
 static head_back head_back_of(const hp__run *r, const hp__heads_back *h,
@@ -42,6 +46,27 @@ static void clear(float *x, size_t rows, size_t n, size_t ld)
         memset(x + i * ld, 0, n * sizeof *x);
 }
 
+/* Keys and values, which all bands meet, to strips. Returns what is left of the
+ * room. */
+static float *cut_keys(head_back *h, float *room)
+{
+    hp__part k = {h->head.k, h->head.keys, h->head.dim, h->head.ld_keys}, v = k;
+    v.at = h->head.v;
+    h->head.k_strips = hp__strips_cut(&room, &k, 1);
+    h->k_strips = hp__strips_cut(&room, &k, 0);
+    h->v_turned = hp__strips_cut(&room, &v, 1);
+    return room;
+}
+
+static void cut_band(head_back *h, const hp__query_band *b, float *room)
+{
+    hp__part q = {h->head.q + b->first * h->head.ld, b->rows, h->head.dim,
+                  h->head.ld};
+    hp__part dz = {h->dz + b->first * h->ld_dz, b->rows, h->head.dim, h->ld_dz};
+    h->q_strips = hp__strips_cut(&room, &q, 0);
+    h->dz_strips = hp__strips_cut(&room, &dz, 0);
+}
+
 /* C [keys of the band, dim] += A' B; A [rows, keys] is of scores. */
 static hp__product turned(const head_back *h, const hp__query_band *b)
 {
@@ -63,7 +88,7 @@ static void values_back(const hp__run *r, const head_back *h,
     of.b = h->dz + b->first * h->ld_dz;
     of.ldb = h->ld_dz;
     of.c = h->dv + b->low * h->head.ld_keys;
-    r->blas->multiply(r->blas, &of);
+    hp__multiply(r->options->backend, &of, h->dz_strips);
 }
 
 /* dK += dS' Q */
@@ -75,13 +100,14 @@ static void keys_back(const hp__run *r, const head_back *h,
     of.b = h->head.q + b->first * h->head.ld;
     of.ldb = h->head.ld;
     of.c = h->dk + b->low * h->head.ld_keys;
-    r->blas->multiply(r->blas, &of);
+    hp__multiply(r->options->backend, &of, h->q_strips);
 }
 
 /* dP = dZ V' */
 static void weights_back(const hp__run *r, const head_back *h,
                          const hp__query_band *b, float *out)
 {
+    hp__strips values = h->v_turned;
     hp__product p = {.m = b->rows,
                      .n = b->high - b->low,
                      .k = h->head.dim,
@@ -92,13 +118,16 @@ static void weights_back(const hp__run *r, const head_back *h,
                      .b_rows_are_outputs = 1,
                      .ldc = hp__band_stride(b)};
     p.c = out;
-    r->blas->multiply(r->blas, &p);
+    if (values.at)
+        values.at += b->low / HP__STRIP * values.step;
+    hp__multiply(r->options->backend, &p, values);
 }
 
 /* dQ = dS K */
 static void queries_back(const hp__run *r, const head_back *h,
                          const hp__query_band *b, const float *ds)
 {
+    hp__strips keys = h->k_strips;
     hp__product p = {.m = b->rows,
                      .n = h->head.dim,
                      .k = b->high - b->low,
@@ -108,7 +137,9 @@ static void queries_back(const hp__run *r, const head_back *h,
                      .ldb = h->head.ld_keys,
                      .c = h->dq + b->first * h->head.ld,
                      .ldc = h->head.ld};
-    r->blas->multiply(r->blas, &p);
+    if (keys.at)
+        keys.at += b->low * HP__STRIP;
+    hp__multiply(r->options->backend, &p, keys);
 }
 
 /* Where a query does not see a key the probability is 0, and so is the
@@ -132,16 +163,21 @@ static void band_back(const hp__run *r, const head_back *h,
     keys_back(r, h, b, ds);
 }
 
-static void head_back_run(const hp__run *r, const head_back *h,
-                          const hp_block *block, hp__scratch *scratch)
+static void head_back_run(const hp__run *r, head_back *h, const hp_block *block,
+                          hp__scratch *scratch)
 {
     size_t thread = (size_t)(scratch - r->scratch);
+    float *room = scratch->strips;
     if (h->head.masked) {
         clear(h->dq, h->head.tokens, h->head.dim, h->head.ld);
         return;
     }
+    if (room)
+        room = cut_keys(h, room);
     for (size_t i = 0; i < h->head.tokens; i += HP__QUERY_ROWS) {
         hp__query_band b = hp__query_band_at(&h->head, i);
+        if (room)
+            cut_band(h, &b, room);
         band_back(r, h, &b, block, scratch,
                   r->backward->scratch[thread].scores);
     }

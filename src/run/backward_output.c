@@ -40,17 +40,17 @@ typedef struct finish {
     hp__norm norm; /* the final one */
     hp__map transform;
     hp__norm transform_norm;
-    const float *bias; /* [vocab] or NULL */
-    target *targets;   /* [n] */
+    target *targets; /* [n] */
     size_t n;
     group *groups; /* [n_groups] */
     size_t n_groups;
     float *decoded;  /* [n, D] what the vocabulary's matrix reads */
     float *labels;   /* [n, D] the rows of labels in it */
     float *gradient; /* [n, D] */
-    float *block;    /* [BLOCK_OUTPUTS, D] */
-    hp__map map;     /* of the block */
-    size_t output;   /* its first one */
+    float *block;    /* BLOCK_OUTPUTS of the decoder, */
+    hp__map map;     /* as a map of decoded rows, */
+    hp__map back;    /* and as one of gradients */
+    size_t output;   /* the first one */
     float *rooms;    /* [threads][GROUP_ROWS][BLOCK_OUTPUTS + 3 D] */
 } finish;
 
@@ -134,28 +134,22 @@ static void begin_group(const finish *f, const group *g)
 
 /* ---- a block of the vocabulary ---- */
 
+/* Strips go one way only: both are read. */
 static hp_status load_block(finish *f, size_t first, hp_error *err)
 {
-    const hp_linear *l = &f->run->model->output.decoder;
-    size_t left = (size_t)l->count - first;
-    size_t n = left < BLOCK_OUTPUTS ? left : BLOCK_OUTPUTS;
-    hp__band band = hp__band_outputs(l, first, n);
+    hp_linear block = hp__linear_outputs(&f->run->model->output.decoder, first,
+                                         BLOCK_OUTPUTS);
+    hp__reader reader = f->run->reader;
+    float *at = f->block;
     f->output = first;
-    f->map = (hp__map){.weight = f->block,
-                       .n_in = width_of(f),
-                       .n_out = n,
-                       .ld = l->out_axis ? n : width_of(f),
-                       .rows_are_outputs = !l->out_axis};
-    return hp__read_band(f->block, &f->run->reader, &band, err);
-}
-
-static void keep_label(const finish *f, size_t i, size_t output)
-{
-    size_t d = width_of(f), n = f->map.n_out;
-    const float *from = f->block + (f->map.rows_are_outputs ? output * d : 0);
-    float *to = f->labels + i * d;
-    for (size_t j = 0; j < d; j++)
-        to[j] = f->map.rows_are_outputs ? from[j] : f->block[j * n + output];
+    if (f->run->strips)
+        reader.form = HP__STRIPS;
+    hp_status st = hp__map_load(&f->map, &at, &reader, &block, err);
+    f->back = f->map;
+    if (st || !f->run->strips)
+        return st;
+    reader.form = HP__STRIPS_BACK;
+    return hp__map_load(&f->back, &at, &reader, &block, err);
 }
 
 /* Logits of a row become e^(logit - max of all so far), the label's 0. */
@@ -173,7 +167,7 @@ static void add_row(const finish *f, size_t i, float *row)
     if (labelled) {
         own = row[at];
         row[at] = 0.0F;
-        keep_label(f, i, at);
+        hp__map_output(f->labels + i * width_of(f), &f->map, at);
     }
     if (max > t->max) {
         double shrunk = exp((double)t->max - (double)max);
@@ -196,11 +190,11 @@ static void add_block(const finish *f, const group *g)
     hp__matrix x = rows_of(f, f->decoded, g), out = rows_of(f, f->gradient, g);
     hp__matrix logits = {m.logits, x.rows, f->map.n_out, f->map.n_out};
     hp__map_apply(logits.at, logits.ld, r, &f->map, &x, 0);
-    if (f->bias)
-        r->kernels->add_bias(&logits, f->bias + f->output);
+    if (f->map.bias)
+        r->kernels->add_bias(&logits, f->map.bias);
     for (size_t i = 0; i < x.rows; i++)
         add_row(f, g->first + i, logits.at + i * logits.ld);
-    hp__map_back(out.at, out.ld, r, &f->map, &logits, f->output > 0);
+    hp__map_back(out.at, out.ld, r, &f->back, &logits, f->output > 0);
 }
 
 /* ---- back ---- */
@@ -317,14 +311,9 @@ static hp_status load_output(finish *f, hp_error *err)
         hp__norm_load(&f->norm, &at, &r->reader, &r->model->final_norm, err);
     if (!st)
         st = hp__map_load(&f->transform, &at, &r->reader, &o->transform, err);
-    if (!st)
-        st = hp__norm_load(&f->transform_norm, &at, &r->reader, &o->norm, err);
-    if (!st && o->decoder.bias) {
-        hp__band band = hp__band_bias(&o->decoder, 0, o->decoder.count);
-        f->bias = at;
-        st = hp__read_band(at, &r->reader, &band, err);
-    }
-    return st;
+    return st ? st
+              : hp__norm_load(&f->transform_norm, &at, &r->reader, &o->norm,
+                              err);
 }
 
 static hp_status open_finish(finish *f, size_t rows, size_t pieces,
@@ -335,12 +324,17 @@ static hp_status open_finish(finish *f, size_t rows, size_t pieces,
     f->decoded = r->outputs;
     f->labels = r->backward->z_gradient;
     f->gradient = r->backward->gradients[r->stack - r->stacks];
-    hp_status st = hp__new(&f->targets, rows, sizeof *f->targets, err);
+    hp_linear largest =
+        hp__linear_outputs(&r->model->output.decoder, 0, BLOCK_OUTPUTS);
+    size_t block = 0;
+    hp_status st = hp__map_room(&block, &largest, err);
+    if (!st)
+        st = hp__new(&f->targets, rows, sizeof *f->targets, err);
     if (!st)
         st = hp__new(&f->groups, rows / GROUP_ROWS + pieces, sizeof *f->groups,
                      err);
     if (!st)
-        st = hp__new(&f->block, BLOCK_OUTPUTS, d * sizeof(float), err);
+        st = hp__new(&f->block, 2, block * sizeof(float), err);
     if (!st)
         st = hp__new(&f->rooms, r->threads * GROUP_ROWS,
                      (BLOCK_OUTPUTS + 3 * d) * sizeof(float), err);

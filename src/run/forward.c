@@ -46,22 +46,13 @@ uint64_t hp__work_place(const hp__run *r, hp__share s, size_t i)
 void hp__map_apply(float *c, size_t ldc, const hp__run *r, const hp__map *map,
                    const hp__matrix *x, int add)
 {
-    hp__strips strips = {map->form == HP__STRIPS ? map->weight : NULL,
-                         map->step};
-    hp__product p = {.n = map->n_out,
-                     .k = map->n_in,
-                     .lda = x->ld,
-                     .b = map->weight,
-                     .ldb = map->ld,
-                     .b_rows_are_outputs = map->rows_are_outputs,
-                     .ldc = ldc,
-                     .add = add};
-    for (size_t i = 0; i < x->rows && p.n && p.k; i += p.m) {
+    hp__matrix rows = *x;
+    for (size_t i = 0; i < x->rows && map->n_out && map->n_in; i += rows.rows) {
         size_t left = x->rows - i;
-        p.m = left < HP__PIECE_ROWS ? left : HP__PIECE_ROWS;
-        p.a = x->at + i * x->ld;
-        p.c = c + i * ldc;
-        hp__multiply(r->options->backend, &p, strips);
+        rows.rows = left < HP__PIECE_ROWS ? left : HP__PIECE_ROWS;
+        rows.at = x->at + i * x->ld;
+        hp__map_multiply(c + i * ldc, ldc, r->options->backend, map, &rows,
+                         add);
     }
 }
 

@@ -99,6 +99,47 @@ hp_status hp__map_load(hp__map *out, float **at, const hp__reader *r,
     return st;
 }
 
+hp_linear hp__linear_outputs(const hp_linear *l, uint64_t first, uint64_t n)
+{
+    hp_linear part = *l;
+    part.first += first;
+    part.count = l->count - first < n ? l->count - first : n;
+    return part;
+}
+
+void hp__map_multiply(float *c, size_t ldc, const hp_backend *backend,
+                      const hp__map *map, const hp__matrix *x, int add)
+{
+    hp__strips strips = {map->form == HP__STRIPS ? map->weight : NULL,
+                         map->step};
+    hp__product p = {.m = x->rows,
+                     .n = map->n_out,
+                     .k = map->n_in,
+                     .a = x->at,
+                     .lda = x->ld,
+                     .b = map->weight,
+                     .ldb = map->ld,
+                     .b_rows_are_outputs = map->rows_are_outputs,
+                     .ldc = ldc,
+                     .add = add};
+    p.c = c;
+    hp__multiply(backend, &p, strips);
+}
+
+void hp__map_output(float *out, const hp__map *map, size_t output)
+{
+    const float *from = map->weight;
+    size_t step = HP__STRIP;
+    if (map->form == HP__STRIPS) {
+        from += output / HP__STRIP * map->step + output % HP__STRIP;
+    } else {
+        from += map->rows_are_outputs ? output * map->ld : output;
+        step = map->rows_are_outputs ? 1 : map->ld;
+    }
+    for (size_t i = 0; i < map->n_in; i++)
+        out[i] = from[i * step];
+}
+
 hp_status hp__norm_load(hp__norm *out, float **at, const hp__reader *r,
                         const hp_norm_weights *w, hp_error *err)
 {

@@ -2,7 +2,7 @@
 #define HEADPRUNE_RUN_LAYER_H
 
 #include "model/graph.h"
-#include "nn/blas.h"
+#include "nn/machine.h"
 #include "run/relative.h"
 #include "run/weights.h"
 
@@ -72,6 +72,13 @@ HP_CHECKED
 hp_status hp__norm_load(hp__norm *out, float **at, const hp__reader *r,
                         const hp_norm_weights *w, hp_error *err);
 size_t hp__norm_room(const hp_norm_weights *w);
+/* The map's outputs from `first` on, at most n. */
+hp_linear hp__linear_outputs(const hp_linear *l, uint64_t first, uint64_t n);
+/* C [x.rows, n_out] = x W (+ C), without the bias; rows of C ldc apart. */
+void hp__map_multiply(float *c, size_t ldc, const hp_backend *backend,
+                      const hp__map *map, const hp__matrix *x, int add);
+/* The weights of one output, [n_in]; the map is not of HP__STRIPS_BACK. */
+void hp__map_output(float *out, const hp__map *map, size_t output);
 /* A whole weight from the orientation of the file to the form of the map. */
 void hp__map_cut(float *out, const hp__map *map, const float *stored);
 

@@ -21,17 +21,15 @@
 typedef struct decoder {
     const hp_model *model;
     hp__reader reader;
-    float *room; /* transform, norm and bias */
+    float *room; /* transform and norm */
     hp__map transform;
     hp__norm norm;
-    const float *bias; /* [vocab] or NULL */
-    float *block;      /* [BLOCK_OUTPUTS, D] */
-    hp__map map;       /* of the block */
+    float *block; /* BLOCK_OUTPUTS of the decoder, */
+    hp__map map;  /* as a map */
 } decoder;
 
 typedef struct work {
     const hp__projection *p;
-    const hp__blas *blas;
     const hp__kernels *kernels;
     decoder decoders[2];
     size_t n_decoders;
@@ -43,57 +41,44 @@ typedef struct work {
 
 /* ---- outputs ---- */
 
-static hp_status room_of(size_t *floats, const hp_model *m, hp_error *err)
-{
-    const hp__output_head *o = &m->output;
-    *floats = hp__norm_room(&o->norm) + (size_t)o->decoder.count;
-    return hp__map_room(floats, &o->transform, err);
-}
-
-static hp_status load_output(decoder *d, hp_error *err)
+static hp_status get_rooms(decoder *d, hp_error *err)
 {
     const hp__output_head *o = &d->model->output;
-    float *at = d->room;
-    hp_status st =
-        hp__map_load(&d->transform, &at, &d->reader, &o->transform, err);
+    hp_linear largest = hp__linear_outputs(&o->decoder, 0, BLOCK_OUTPUTS);
+    size_t floats = hp__norm_room(&o->norm), block = 0;
+    hp_status st = hp__map_room(&floats, &o->transform, err);
     if (!st)
-        st = hp__norm_load(&d->norm, &at, &d->reader, &o->norm, err);
-    if (!st && o->decoder.bias) {
-        hp__band band = hp__band_bias(&o->decoder, 0, o->decoder.count);
-        d->bias = at;
-        st = hp__read_band(at, &d->reader, &band, err);
-    }
-    return st;
+        st = hp__map_room(&block, &largest, err);
+    if (!st)
+        st = hp__new(&d->room, floats, sizeof *d->room, err);
+    return st ? st : hp__new(&d->block, block, sizeof *d->block, err);
 }
 
 static hp_status open_decoder(work *w, const hp_model *m, hp_error *err)
 {
     decoder *d = &w->decoders[w->n_decoders++];
-    size_t floats = 0, width = m->spec.width;
+    const hp__output_head *o = &m->output;
+    size_t width = m->spec.width;
     d->model = m;
-    w->vocab = (size_t)m->output.decoder.count;
+    w->vocab = (size_t)o->decoder.count;
     w->width = width > w->width ? width : w->width;
-    hp_status st = room_of(&floats, m, err);
-    if (!st)
-        st = hp__new(&d->room, floats, sizeof *d->room, err);
-    if (!st)
-        st = hp__new(&d->block, BLOCK_OUTPUTS * width, sizeof *d->block, err);
+    hp_status st = get_rooms(d, err);
     if (!st)
         st = hp__reader_open(&d->reader, m, w->kernels, w->p->threads, err);
-    return st ? st : load_output(d, err);
+    if (w->p->backend->strips)
+        d->reader.form = HP__STRIPS;
+    float *at = d->room;
+    if (!st)
+        st = hp__map_load(&d->transform, &at, &d->reader, &o->transform, err);
+    return st ? st : hp__norm_load(&d->norm, &at, &d->reader, &o->norm, err);
 }
 
-static hp_status load_block(work *w, decoder *d, hp_error *err)
+static hp_status load_block(const work *w, decoder *d, hp_error *err)
 {
-    const hp_linear *l = &d->model->output.decoder;
-    size_t width = d->model->spec.width;
-    hp__band band = hp__band_outputs(l, w->first, w->n);
-    d->map = (hp__map){.weight = d->block,
-                       .n_in = width,
-                       .n_out = w->n,
-                       .ld = l->out_axis ? w->n : width,
-                       .rows_are_outputs = !l->out_axis};
-    return hp__read_band(d->block, &d->reader, &band, err);
+    hp_linear block =
+        hp__linear_outputs(&d->model->output.decoder, w->first, w->n);
+    float *at = d->block;
+    return hp__map_load(&d->map, &at, &d->reader, &block, err);
 }
 
 static decoder *decoder_of(work *w, size_t lane)
@@ -141,22 +126,6 @@ static hp__matrix rows_of(const work *w, size_t lane, size_t group)
                         d};
 }
 
-static void apply(const work *w, const hp__map *map, const hp__matrix *x,
-                  float *out, size_t ld)
-{
-    hp__product p = {.m = x->rows,
-                     .n = map->n_out,
-                     .k = map->n_in,
-                     .a = x->at,
-                     .lda = x->ld,
-                     .b = map->weight,
-                     .ldb = map->ld,
-                     .b_rows_are_outputs = map->rows_are_outputs,
-                     .ldc = ld};
-    p.c = out;
-    w->blas->multiply(w->blas, &p);
-}
-
 /* What the decoder takes: f(x W + b), then its norm, in place of x. */
 static void prepare_rows(work *w, size_t lane, size_t group)
 {
@@ -169,7 +138,7 @@ static void prepare_rows(work *w, size_t lane, size_t group)
         w->p->lanes[lane].sums[i] = (hp__row_sums){.max = -INFINITY};
     if (!d->transform.weight)
         return;
-    apply(w, &d->transform, &x, out.at, out.ld);
+    hp__map_multiply(out.at, out.ld, w->p->backend, &d->transform, &x, 0);
     w->kernels->activate(&out, d->transform.bias, d->model->output.activation);
     if (d->norm.kind != HP_NORM_NONE)
         w->kernels->norm(x.at, x.ld, &out, &d->norm);
@@ -182,9 +151,9 @@ static void make_logits(work *w, size_t lane, size_t group, float *out)
     const decoder *d = decoder_of(w, lane);
     hp__matrix x = rows_of(w, lane, group);
     hp__matrix logits = {out, x.rows, w->n, BLOCK_OUTPUTS};
-    apply(w, &d->map, &x, out, BLOCK_OUTPUTS);
-    if (d->bias)
-        w->kernels->add_bias(&logits, d->bias + w->first);
+    hp__map_multiply(out, BLOCK_OUTPUTS, w->p->backend, &d->map, &x, 0);
+    if (d->map.bias)
+        w->kernels->add_bias(&logits, d->map.bias);
     for (size_t i = 0; i < x.rows; i++)
         w->kernels->scale(out + i * BLOCK_OUTPUTS, w->n,
                           d->model->output.scale);
@@ -272,8 +241,7 @@ static hp_status check_sums(const work *w, hp_error *err)
 
 hp_status hp__project(const hp__projection *p, hp_error *err)
 {
-    work w = {
-        .p = p, .blas = &p->backend->blas, .kernels = p->backend->kernels};
+    work w = {.p = p, .kernels = p->backend->kernels};
     hp_status st = open_work(&w, err);
     if (!st)
         each_group(&w, 1);

@@ -43,13 +43,17 @@ static size_t wide_room(const hp__run *r)
     return wide > mlp ? wide : mlp;
 }
 
-/* Strips of the keys and of the values of the widest head. */
+/* Strips of the widest head: of its keys and values; on the way back of keys
+ * both ways, of values, and of a band's queries and gradients. */
 static size_t strips_room(const hp__run *r)
 {
     size_t most = 0, length = r->sizes.length;
     for (size_t i = 0; i < r->model->n_blocks && r->strips; i++) {
         size_t dim = r->model->blocks[i].head_dim;
         size_t n = hp__strips_size(dim, length) + hp__strips_size(length, dim);
+        if (r->observer->wants & HP_SEE_GRADIENT)
+            n += hp__strips_size(dim, length) +
+                 2 * hp__strips_size(HP__QUERY_ROWS, dim);
         most = n > most ? n : most;
     }
     return most;

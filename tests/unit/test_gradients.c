@@ -40,14 +40,19 @@ typedef struct bench {
     int32_t ids[TOKENS], labels[TOKENS];
     size_t start[N_LONG + 1];
     hp_sequences sequences;
+    uint32_t window; /* keys that a query sees at most; 0: all before it */
     hp_error err;
 } bench;
 
 static void open_model(bench *b)
 {
     if (hp_checkpoint_open(&b->checkpoint, b->folder, NULL, &b->err) ||
-        hp_model_open(&b->model, b->checkpoint, NULL, &b->err))
+        hp_model_open(&b->model, b->checkpoint, NULL, &b->err)) {
         fail_msg("%s", b->err.message);
+        return;
+    }
+    for (size_t i = 0; i < b->model->n_blocks; i++)
+        b->model->blocks[i].window = b->window;
 }
 
 static void close_model(bench *b)
@@ -57,9 +62,10 @@ static void close_model(bench *b)
 }
 
 /* The first sequence has no label, the others two of three positions. */
-static void open_bench(bench *b, fixture f)
+static void open_windowed(bench *b, fixture f, uint32_t window)
 {
     memset(b, 0, sizeof *b);
+    b->window = window;
     f.positions = LENGTH;
     b->folder = fixture_folder();
     fixture_write(b->folder, &f);
@@ -73,6 +79,11 @@ static void open_bench(bench *b, fixture f)
         b->labels[i] = i % 3 ? (int32_t)((i * i + 3) % f.vocab) : -1;
     }
     b->sequences = (hp_sequences){b->ids, b->start, N_LONG, NULL};
+}
+
+static void open_bench(bench *b, fixture f)
+{
+    open_windowed(b, f, 0);
 }
 
 static void close_bench(bench *b)
@@ -228,10 +239,10 @@ static void assert_gates(bench *b, const shown *s, size_t head)
     }
 }
 
-static void check_differences(fixture f, size_t heads)
+static void check_differences(fixture f, size_t heads, uint32_t window)
 {
     bench b;
-    open_bench(&b, f);
+    open_windowed(&b, f, window);
     hp_run_options o = options_of(&b);
     shown s = run(&b, &o);
     double losses[N_LONG];
@@ -246,13 +257,20 @@ static void check_differences(fixture f, size_t heads)
 static void causal_gradients_match_differences(void **state)
 {
     (void)state;
-    check_differences(FIXTURE_GPT2, HEADS);
+    check_differences(FIXTURE_GPT2, HEADS, 0);
 }
 
 static void encoder_gradients_match_differences(void **state)
 {
     (void)state;
-    check_differences(FIXTURE_BERT, HEADS);
+    check_differences(FIXTURE_BERT, HEADS, 0);
+}
+
+/* Of later bands of queries the first keys are out of sight. */
+static void windowed_gradients_match_differences(void **state)
+{
+    (void)state;
+    check_differences(FIXTURE_GPT2, HEADS, 50);
 }
 
 /* The vocabulary passes in three blocks: labels lie in all of them, and the
@@ -262,10 +280,10 @@ static void wide_vocabularies_match_differences(void **state)
     (void)state;
     fixture f = FIXTURE_GPT2;
     f.vocab = 2500;
-    check_differences(f, 2);
+    check_differences(f, 2, 0);
     f = FIXTURE_BERT;
     f.vocab = 2500;
-    check_differences(f, 1);
+    check_differences(f, 1, 0);
 }
 
 /* ---- promises ---- */
@@ -406,6 +424,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(causal_gradients_match_differences),
         cmocka_unit_test(encoder_gradients_match_differences),
+        cmocka_unit_test(windowed_gradients_match_differences),
         cmocka_unit_test(wide_vocabularies_match_differences),
         cmocka_unit_test(threads_and_budget_change_no_bit),
         cmocka_unit_test(a_masked_head_counts_as_silent),

@@ -3,7 +3,7 @@
 #include "fixture.h"
 #include "model/graph.h"
 #include "nn/kernels.h"
-#include "run/weights.h"
+#include "run/layer.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -35,18 +35,23 @@ typedef struct sample {
     float *a, *b, *strips, *c, *before;
 } sample;
 
+/* What a product is like beside its sizes. */
+enum { ADD = 1, TRANSPOSED = 2, KINDS = 4 };
+
 /* B [k, n], what is beside it in the strips NaN. */
-static sample sample_of(size_t m, size_t n, size_t k, int add)
+static sample sample_of(size_t m, size_t n, size_t k, int kind)
 {
+    int transposed = (kind & TRANSPOSED) != 0;
     size_t floats = hp__strips_size(k, n) + GAP * (n / HP__STRIP + 1);
     sample s = {.p = {.m = m,
                       .n = n,
                       .k = k,
-                      .lda = k + GAP,
+                      .lda = (transposed ? m : k) + GAP,
+                      .a_is_transposed = transposed,
                       .ldc = n + GAP,
-                      .add = add}};
+                      .add = kind & ADD}};
     s.p.b.step = k * HP__STRIP + GAP;
-    s.a = noise(m * s.p.lda, 1);
+    s.a = noise((transposed ? k : m) * s.p.lda, 1);
     s.b = noise(k * n, 2);
     s.strips = noise(floats, 3);
     for (size_t i = 0; i < floats; i++)
@@ -78,7 +83,8 @@ static void check_number(const sample *s, size_t i, size_t j)
     const hp__strip_product *p = &s->p;
     double want = 0.0, size = 0.0;
     for (size_t k = 0; k < p->k; k++) {
-        double x = (double)s->a[i * p->lda + k] * (double)s->b[k * p->n + j];
+        size_t at = p->a_is_transposed ? k * p->lda + i : i * p->lda + k;
+        double x = (double)s->a[at] * (double)s->b[k * p->n + j];
         want += x;
         size += fabs(x);
     }
@@ -88,15 +94,16 @@ static void check_number(const sample *s, size_t i, size_t j)
     }
     double off = fabs((double)s->c[i * p->ldc + j] - want);
     if (!(off <= size * (double)(p->k + 2) / 16777216.0))
-        fail_msg("%zu x %zu x %zu, add %d: (%zu, %zu) is off by %g", p->m, p->k,
-                 p->n, p->add, i, j, off);
+        fail_msg("%zu x %zu x %zu, add %d, transposed %d: (%zu, %zu) is off by "
+                 "%g",
+                 p->m, p->k, p->n, p->add, p->a_is_transposed, i, j, off);
 }
 
 static void check_product(const hp__kernels *k, size_t m, size_t n,
                           size_t depth)
 {
-    for (int add = 0; add < 2; add++) {
-        sample s = sample_of(m, n, depth, add);
+    for (int kind = 0; kind < KINDS; kind++) {
+        sample s = sample_of(m, n, depth, kind);
         k->multiply_strips(&s.p);
         for (size_t i = 0; i < m; i++) {
             for (size_t j = 0; j < n; j++)
@@ -129,8 +136,8 @@ static void a_row_does_not_depend_on_others(void **state)
     const hp__kernels *k;
     (void)state;
     for (size_t set = 0; (k = hp__kernels_at(set)); set++) {
-        sample all = sample_of(277, 21, 700, 1),
-               one = sample_of(277, 21, 700, 1);
+        sample all = sample_of(277, 21, 700, ADD),
+               one = sample_of(277, 21, 700, ADD);
         k->multiply_strips(&all.p);
         one.p.m = 1;
         for (size_t i = 0; i < 277; i++) {
@@ -251,6 +258,90 @@ static void weights_are_read_into_strips(void **state)
             check_dtype(dtypes[i], threads);
 }
 
+/* ---- cutting a whole matrix ---- */
+
+static void a_matrix_is_cut_as_its_parts_are(void **state)
+{
+    enum { ROWS = 21, COLUMNS = 35 };
+    (void)state;
+    for (int turned = 0; turned < 2; turned++) {
+        size_t k = turned ? COLUMNS : ROWS, n = turned ? ROWS : COLUMNS;
+        size_t floats = hp__strips_size(k, n);
+        float *x = noise(ROWS * (COLUMNS + GAP), 9), *got = noise(floats, 10);
+        float *want = noise(floats, 10), *room = got;
+        hp__part all = {x, ROWS, COLUMNS, COLUMNS + GAP};
+        hp__strips cut = hp__strips_cut(&room, &all, turned);
+        (turned ? hp__strips_put_turned : hp__strips_put)(want, cut.step, 0, 0,
+                                                          &all);
+        assert_ptr_equal(cut.at, got);
+        assert_int_equal(cut.step, k * HP__STRIP);
+        assert_int_equal(room - got, floats);
+        assert_memory_equal(got, want, floats * sizeof *got);
+        test_free(x);
+        test_free(got);
+        test_free(want);
+    }
+}
+
+/* ---- outputs ---- */
+
+/* Outputs 5 .. 25 of a map, one after the other as the file has them. */
+static void check_outputs(const hp__reader *reader, const hp_linear *whole)
+{
+    hp_linear part = hp__linear_outputs(whole, 5, 20);
+    size_t floats = 0;
+    hp__map map;
+    hp_error err = {{0}, {0}, {0}};
+    assert_int_equal(hp__map_room(&floats, &part, &err), HP_OK);
+    float *room = noise(floats, 11), *at = room;
+    float got[32], want[32];
+    assert_int_equal(hp__map_load(&map, &at, reader, &part, &err), HP_OK);
+    assert_int_equal(map.n_out, 20);
+    assert_int_equal(hp__linear_outputs(whole, whole->count - 3, 20).count, 3);
+    assert_int_equal(map.n_in, COUNT(got));
+    for (size_t i = 0; i < 20; i++) {
+        hp__band weights = hp__band_outputs(whole, 5 + i, 1);
+        hp__map_output(got, &map, i);
+        assert_int_equal(hp__read_band(want, reader, &weights, &err), HP_OK);
+        assert_memory_equal(got, want, sizeof got);
+        if (!whole->bias)
+            continue;
+        hp__band bias = hp__band_bias(whole, 5 + i, 1);
+        assert_int_equal(hp__read_band(want, reader, &bias, &err), HP_OK);
+        assert_true(map.bias[i] == want[0]);
+    }
+    test_free(room);
+}
+
+/* GPT-2 stores the maps of its layers [in, out], its vocabulary [out, in]. */
+static void outputs_of_a_map_are_read(void **state)
+{
+    fixture f = FIXTURE_GPT2;
+    char *folder = fixture_folder();
+    (void)state;
+    fixture_write(folder, &f);
+    hp_checkpoint *checkpoint = NULL;
+    hp_model *model = NULL;
+    hp__reader reader = {0};
+    hp_error err = {{0}, {0}, {0}};
+    if (hp_checkpoint_open(&checkpoint, folder, NULL, &err) ||
+        hp_model_open(&model, checkpoint, NULL, &err) ||
+        hp__reader_open(&reader, model, hp__kernels_at(0), 1, &err)) {
+        fail_msg("%s", err.message);
+        return;
+    }
+    const hp_linear *maps[] = {&model->layers[0].mlp.up, &model->blocks[0].v,
+                               &model->output.decoder};
+    for (size_t i = 0; i < COUNT(maps); i++)
+        for (reader.form = HP__AS_STORED; reader.form <= HP__STRIPS;
+             reader.form++)
+            check_outputs(&reader, maps[i]);
+    hp__reader_close(&reader);
+    hp_model_free(model);
+    hp_checkpoint_free(checkpoint);
+    fixture_remove(folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -258,6 +349,8 @@ int main(void)
         cmocka_unit_test(a_row_does_not_depend_on_others),
         cmocka_unit_test(parts_are_put_where_they_belong),
         cmocka_unit_test(weights_are_read_into_strips),
+        cmocka_unit_test(a_matrix_is_cut_as_its_parts_are),
+        cmocka_unit_test(outputs_of_a_map_are_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
