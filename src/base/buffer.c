@@ -50,11 +50,16 @@ void hp__buffer_printf(hp__buffer *b, const char *fmt, ...)
     va_list ap, again;
     va_start(ap, fmt);
     va_copy(again, ap);
-    int len = vsnprintf(NULL, 0, fmt, ap);
+    /* There is room most of the time. */
+    int some = hp__buffer_reserve(b, 0);
+    size_t left = some ? b->room - b->len : 0;
+    int len = vsnprintf(some ? b->data + b->len : NULL, left, fmt, ap);
     va_end(ap);
-    if (len < 0) {
+    if (len < 0)
         b->failed = 1;
-    } else if (hp__buffer_reserve(b, (size_t)len)) {
+    else if ((size_t)len < left)
+        b->len += (size_t)len;
+    else if (hp__buffer_reserve(b, (size_t)len)) {
         vsnprintf(b->data + b->len, (size_t)len + 1, fmt, again);
         b->len += (size_t)len;
     }

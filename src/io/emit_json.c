@@ -7,7 +7,6 @@
 
 #include <assert.h>
 #include <float.h>
-#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,23 +24,43 @@ static void break_line(hp__emitter *e)
         hp__buffer_text(e->out, "  ");
 }
 
-static void emit_text(hp__buffer *out, const char *text)
+/* How many bytes of ASCII stand in JSON as they are. */
+static size_t plain_length(const char *text)
+{
+    size_t n = 0;
+    while (text[n] >= ' ' && text[n] <= '~' && text[n] != '"' &&
+           text[n] != '\\')
+        n++;
+    return n;
+}
+
+/* One character that may need more than itself; returns its bytes. */
+static size_t emit_character(hp__buffer *out, const char *text, size_t len)
 {
     static const char short_from[] = "\b\f\n\r\t\"\\", to[] = "bfnrt\"\\";
+    size_t n = hp__utf8_length(text, len);
+    const char *escape = strchr(short_from, *text);
+    if (!n)
+        hp__buffer_text(out, "\xef\xbf\xbd");
+    else if (escape)
+        hp__buffer_printf(out, "\\%c", to[escape - short_from]);
+    else if ((unsigned char)*text < 0x20 || *text == 0x7f)
+        hp__buffer_printf(out, "\\u%04x", (unsigned)(unsigned char)*text);
+    else
+        hp__buffer_add(out, text, n);
+    return n ? n : 1;
+}
+
+static void emit_text(hp__buffer *out, const char *text)
+{
     size_t len = strlen(text);
     hp__buffer_text(out, "\"");
     while (len) {
-        size_t n = hp__utf8_length(text, len);
-        const char *escape = strchr(short_from, *text);
-        if (!n)
-            hp__buffer_text(out, "\xef\xbf\xbd");
-        else if (escape)
-            hp__buffer_printf(out, "\\%c", to[escape - short_from]);
-        else if ((unsigned char)*text < 0x20 || *text == 0x7f)
-            hp__buffer_printf(out, "\\u%04x", (unsigned)(unsigned char)*text);
-        else
+        size_t n = plain_length(text);
+        if (n)
             hp__buffer_add(out, text, n);
-        n += !n;
+        else
+            n = emit_character(out, text, len);
         text += n;
         len -= n;
     }
@@ -108,16 +127,28 @@ void hp__emit_string(hp__emitter *e, const char *key, const char *text)
     emit_text(e->out, text);
 }
 
+static void add_digits(hp__buffer *out, uint64_t value)
+{
+    char digits[20];
+    size_t at = sizeof digits;
+    do
+        digits[--at] = (char)('0' + value % 10);
+    while (value /= 10);
+    hp__buffer_add(out, digits + at, sizeof digits - at);
+}
+
 void hp__emit_uint(hp__emitter *e, const char *key, uint64_t value)
 {
     lead(e, key);
-    hp__buffer_printf(e->out, "%" PRIu64, value);
+    add_digits(e->out, value);
 }
 
 void hp__emit_int(hp__emitter *e, const char *key, int64_t value)
 {
     lead(e, key);
-    hp__buffer_printf(e->out, "%" PRId64, value);
+    if (value < 0)
+        hp__buffer_text(e->out, "-");
+    add_digits(e->out, value < 0 ? 0 - (uint64_t)value : (uint64_t)value);
 }
 
 /* Whatever the locale has for a decimal point, JSON has '.'. */

@@ -44,6 +44,23 @@ static void growth_keeps_what_was_there(void **state)
     assert_int_equal(b.len, 0);
 }
 
+/* Around where the first room, of 256 bytes, ends. */
+static void a_printed_text_is_whole_wherever_room_ends(void **state)
+{
+    (void)state;
+    for (size_t before = 250; before < 260; before++)
+        for (int width = 1; width < 10; width++) {
+            hp__buffer b = {0};
+            for (size_t i = 0; i < before; i++)
+                hp__buffer_text(&b, "-");
+            hp__buffer_printf(&b, "%0*d", width, 7);
+            assert_int_equal(b.len, before + (size_t)width);
+            assert_int_equal(b.data[b.len - 1], '7');
+            assert_int_equal(b.data[b.len], '\0');
+            hp__buffer_clear(&b);
+        }
+}
+
 static void an_empty_buffer_gives_an_empty_text(void **state)
 {
     (void)state;
@@ -92,6 +109,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bytes_are_appended_and_terminated),
         cmocka_unit_test(growth_keeps_what_was_there),
+        cmocka_unit_test(a_printed_text_is_whole_wherever_room_ends),
         cmocka_unit_test(an_empty_buffer_gives_an_empty_text),
         cmocka_unit_test(room_is_made_without_adding),
         cmocka_unit_test(a_failure_stays_and_is_reported_once),
