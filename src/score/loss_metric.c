@@ -15,7 +15,7 @@ typedef struct pass {
     hp__accumulator accumulator;
     double *squares[3]; /* [n, n] each, n of the widest block */
     double *sums;       /* [n] */
-    float *scaled;      /* [HP__STRIP_ROWS, n] */
+    float *by;          /* [HP__SUM_ROWS] */
     size_t rows;        /* of the block that is seen */
 } pass;
 
@@ -27,18 +27,19 @@ static void add_gradients(pass *p, const hp_seen_gradients *seen)
     const size_t *start = seen->start;
     hp__sums m = {.c = p->squares[1], .sum = p->sums};
     size_t sequence = 0;
-    for (size_t from = 0; from < seen->rows; from += HP__STRIP_ROWS) {
+    for (size_t from = 0; from < seen->rows; from += HP__SUM_ROWS) {
         size_t left = seen->rows - from;
-        size_t rows = left < HP__STRIP_ROWS ? left : HP__STRIP_ROWS;
-        for (size_t r = 0; r < rows; r++) {
+        const hp__sum_rows x = {.z = seen->z_gradient + from * seen->n,
+                                .by = p->by,
+                                .rows =
+                                    left < HP__SUM_ROWS ? left : HP__SUM_ROWS,
+                                .n = seen->n};
+        for (size_t r = 0; r < x.rows; r++) {
             while (start[sequence + 1] - start[0] <= from + r)
                 sequence++;
-            const float *row = seen->z_gradient + (from + r) * seen->n;
-            float by = (float)seen->n_labels[sequence];
-            for (size_t i = 0; i < seen->n; i++)
-                p->scaled[r * seen->n + i] = row[i] * by;
+            p->by[r] = (float)seen->n_labels[sequence];
         }
-        hp__accumulate_rows(&p->accumulator, &m, p->scaled, rows, seen->n);
+        hp__accumulate_rows(&p->accumulator, &m, &x);
     }
 }
 
@@ -76,9 +77,10 @@ static hp_status see(void *payload, const hp_seen_gradients *seen,
     if (!seen->n)
         return HP_OK; /* a block without heads */
     hp__sums c = {.c = p->squares[0], .sum = p->sums};
+    const hp__sum_rows outputs = {seen->z, NULL, seen->rows, seen->n};
     if (!seen->first_sequence)
         begin(p, seen);
-    hp__accumulate_rows(&p->accumulator, &c, seen->z, seen->rows, seen->n);
+    hp__accumulate_rows(&p->accumulator, &c, &outputs);
     add_gradients(p, seen);
     p->rows += seen->rows;
     int last = seen->first_sequence + seen->n_sequences == p->sequences->n;
@@ -87,7 +89,8 @@ static hp_status see(void *payload, const hp_seen_gradients *seen,
 
 /* ---- all of it ---- */
 
-static hp_status open_pass(pass *p, const hp_model *m, hp_error *err)
+static hp_status open_pass(pass *p, const hp_model *m,
+                           const hp__kernels *kernels, hp_error *err)
 {
     size_t side = 1;
     for (size_t i = 0; i < m->n_blocks; i++) {
@@ -101,9 +104,9 @@ static hp_status open_pass(pass *p, const hp_model *m, hp_error *err)
     if (!st)
         st = hp__new(&p->sums, side, sizeof(double), err);
     if (!st)
-        st = hp__new(&p->scaled, HP__STRIP_ROWS, side * sizeof(float), err);
+        st = hp__new(&p->by, HP__SUM_ROWS, sizeof(float), err);
     return st ? st
-              : hp__accumulator_open(&p->accumulator, p->metric.blas,
+              : hp__accumulator_open(&p->accumulator, kernels,
                                      p->metric.threads, side, err);
 }
 
@@ -113,7 +116,7 @@ static void close_pass(pass *p)
     for (size_t i = 0; i < 3; i++)
         free(p->squares[i]);
     free(p->sums);
-    free(p->scaled);
+    free(p->by);
 }
 
 hp_status hp__loss_metric_sweep(const hp_model *m, const hp_score_options *o,
@@ -128,7 +131,7 @@ hp_status hp__loss_metric_sweep(const hp_model *m, const hp_score_options *o,
     p.metric.threads = hp__blas_room(wanted);
     if (!p.metric.threads)
         p.metric.threads = 1;
-    hp_status st = open_pass(&p, m, err);
+    hp_status st = open_pass(&p, m, o->run.backend->kernels, err);
     if (!st)
         st = hp__loss_sweep_run(&predicting, &sweep, err);
     close_pass(&p);

@@ -1,8 +1,8 @@
 /*
- * C += sum of z z' over a strip, as sum of (z - c)(z - c)' in single precision
- * plus what the centre c contributes, in double: heads' outputs have means far
- * larger than their deviations, and a product of the raw values would lose the
- * deviations in rounding.
+ * C += sum of z z' over some rows, as sum of (z - c)(z - c)' in single
+ * precision plus what the centre c contributes, in double: heads' outputs have
+ * means far larger than their deviations, and a product of the raw values would
+ * lose the deviations in rounding.
  */
 #include "stats/accumulate.h"
 #include "base/arena.h"
@@ -10,34 +10,35 @@
 #include <omp.h>
 #include <stdlib.h>
 
-#define TILE ((size_t)128)
+/* Floats from one strip to the next: a power of two would put all of them into
+ * the same lines of the cache. */
+#define STRIP_STEP ((HP__SUM_ROWS + 1) * HP__STRIP)
 
-/* Rows of one strip. */
-typedef struct strip {
-    const float *z;
-    size_t rows, n;
-} strip;
+static size_t strips_of(size_t n)
+{
+    return (n + HP__STRIP - 1) / HP__STRIP;
+}
 
-hp_status hp__accumulator_open(hp__accumulator *a, const hp__blas *blas,
+hp_status hp__accumulator_open(hp__accumulator *a, const hp__kernels *kernels,
                                unsigned threads, size_t n, hp_error *err)
 {
-    *a = (hp__accumulator){.blas = blas, .threads = threads, .n = n};
+    *a = (hp__accumulator){.kernels = kernels, .threads = threads, .n = n};
     hp_status st =
-        hp__new(&a->turned, n * HP__STRIP_STRIDE, sizeof(float), err);
+        hp__new(&a->strips, strips_of(n), STRIP_STEP * sizeof(float), err);
     if (!st)
         st = hp__new(&a->centre, n, sizeof(float), err);
     if (!st)
         st = hp__new(&a->rest, n, sizeof(double), err);
     if (!st)
-        st = hp__new(&a->squares, HP__STRIP_ROWS, sizeof(double), err);
+        st = hp__new(&a->squares, HP__SUM_ROWS, sizeof(double), err);
     if (!st)
-        st = hp__new(&a->products, threads, TILE * TILE * sizeof(float), err);
+        st = hp__new(&a->products, threads * HP__STRIP, n * sizeof(float), err);
     return st;
 }
 
 void hp__accumulator_close(hp__accumulator *a)
 {
-    free(a->turned);
+    free(a->strips);
     free(a->centre);
     free(a->rest);
     free(a->squares);
@@ -45,93 +46,104 @@ void hp__accumulator_close(hp__accumulator *a)
     *a = (hp__accumulator){0};
 }
 
-static size_t tile_size(size_t n, size_t tile)
+/* Row r of n columns from `first` on. */
+static inline __attribute__((always_inline)) void
+get_row(float *out, const hp__sum_rows *x, size_t r, size_t first,
+        const size_t n)
 {
-    return n - tile * TILE < TILE ? n - tile * TILE : TILE;
+    float by = x->by ? x->by[r] : 1.0F;
+    const float *from = x->z + r * x->n + first;
+    for (size_t j = 0; j < n; j++)
+        out[j] = from[j] * by;
 }
 
-/* Sums and means of the columns first .. end. */
-static void centre_columns(hp__accumulator *a, hp__sums *to, const strip *s,
-                           size_t first, size_t end)
+/* Sums and means of n columns from `first` on, and what is left of them in
+ * their strip. Of a whole strip n is a constant. */
+static inline __attribute__((always_inline)) void
+centre_columns(hp__accumulator *a, hp__sums *to, const hp__sum_rows *x,
+               size_t first, const size_t n)
 {
-    double sums[TILE] = {0};
-    for (size_t r = 0; r < s->rows; r++)
-        for (size_t j = first; j < end; j++)
-            sums[j - first] += (double)s->z[r * s->n + j];
-    for (size_t j = first; j < end; j++) {
-        to->sum[j] += sums[j - first];
-        a->centre[j] = (float)(sums[j - first] / (double)s->rows);
+    float *strip = a->strips + first / HP__STRIP * STRIP_STEP;
+    float row[HP__STRIP], centre[HP__STRIP];
+    double sums[HP__STRIP] = {0}, rest[HP__STRIP] = {0};
+    for (size_t r = 0; r < x->rows; r++) {
+        get_row(row, x, r, first, n);
+        for (size_t j = 0; j < n; j++)
+            sums[j] += (double)row[j];
     }
-}
-
-static void turn_columns(hp__accumulator *a, const strip *s, size_t first,
-                         size_t end)
-{
-    double sums[TILE] = {0};
-    for (size_t r = 0; r < s->rows; r++)
-        for (size_t j = first; j < end; j++) {
-            float off = s->z[r * s->n + j] - a->centre[j];
-            a->turned[j * HP__STRIP_STRIDE + r] = off;
-            sums[j - first] += (double)off;
+    for (size_t j = 0; j < n; j++)
+        centre[j] = (float)(sums[j] / (double)x->rows);
+    for (size_t r = 0; r < x->rows; r++) {
+        float *off = strip + r * HP__STRIP;
+        get_row(row, x, r, first, n);
+        for (size_t j = 0; j < n; j++) {
+            off[j] = row[j] - centre[j];
+            rest[j] += (double)off[j];
         }
-    for (size_t j = first; j < end; j++)
-        a->rest[j] = sums[j - first];
+    }
+    for (size_t j = 0; j < n; j++) {
+        to->sum[first + j] += sums[j];
+        a->centre[first + j] = centre[j];
+        a->rest[first + j] = rest[j];
+    }
 }
 
-static void prepare(hp__accumulator *a, hp__sums *to, const strip *s)
+static void prepare(hp__accumulator *a, hp__sums *to, const hp__sum_rows *x)
 {
-    size_t tiles = (s->n + TILE - 1) / TILE;
 #pragma omp parallel for num_threads(a->threads) schedule(static)
-    for (size_t t = 0; t < tiles; t++) {
-        size_t first = t * TILE, end = first + tile_size(s->n, t);
-        centre_columns(a, to, s, first, end);
-        turn_columns(a, s, first, end);
+    for (size_t first = 0; first < x->n; first += HP__STRIP) {
+        if (x->n - first >= HP__STRIP)
+            centre_columns(a, to, x, first, HP__STRIP);
+        else
+            centre_columns(a, to, x, first, x->n - first);
     }
 }
 
-/* Tile (i, j) of the strip's product, in `out` [rows of tile i, TILE]. */
-static void multiply_tile(const hp__accumulator *a, float *out, const strip *s,
-                          size_t i, size_t j)
+/* The rows of C that belong to strip i, from its own columns on: n - 16 i of
+ * them. */
+static float *multiply_strip(const hp__accumulator *a, const hp__sum_rows *x,
+                             size_t i)
 {
-    hp__product p = {.m = tile_size(s->n, i),
-                     .n = tile_size(s->n, j),
-                     .k = s->rows,
-                     .a = a->turned + i * TILE * HP__STRIP_STRIDE,
-                     .lda = HP__STRIP_STRIDE,
-                     .b = a->turned + j * TILE * HP__STRIP_STRIDE,
-                     .ldb = HP__STRIP_STRIDE,
-                     .b_rows_are_outputs = 1,
-                     .ldc = TILE};
-    p.c = out;
-    a->blas->multiply(a->blas, &p);
+    const float *strip = a->strips + i * STRIP_STEP;
+    float *out = a->products + (size_t)omp_get_thread_num() * HP__STRIP * a->n;
+    size_t left = x->n - i * HP__STRIP;
+    const hp__strip_product p = {.m = left < HP__STRIP ? left : HP__STRIP,
+                                 .n = left,
+                                 .k = x->rows,
+                                 .a = strip,
+                                 .lda = HP__STRIP,
+                                 .a_is_transposed = 1,
+                                 .b = {strip, STRIP_STEP},
+                                 .c = out,
+                                 .ldc = left};
+    a->kernels->multiply_strips(&p);
+    return out;
 }
 
-static void add_tile(const hp__accumulator *a, hp__sums *to, const strip *s,
-                     size_t i, size_t j)
+static void add_strip(const hp__accumulator *a, hp__sums *to,
+                      const hp__sum_rows *x, size_t i)
 {
-    float *product = a->products + (size_t)omp_get_thread_num() * TILE * TILE;
-    size_t rows = tile_size(s->n, i), columns = tile_size(s->n, j);
-    const float *right = a->centre + j * TILE;
-    const double *rest = a->rest + j * TILE;
-    multiply_tile(a, product, s, i, j);
-    for (size_t x = 0; x < rows; x++) {
-        size_t row = i * TILE + x;
-        double *c = to->c + row * s->n + j * TILE;
+    size_t first = i * HP__STRIP, left = x->n - first;
+    const float *product = multiply_strip(a, x, i);
+    const float *right = a->centre + first;
+    const double *rest = a->rest + first;
+    for (size_t row = first; row < x->n && row < first + HP__STRIP; row++) {
+        double *c = to->c + row * x->n + first;
         double centre = (double)a->centre[row];
-        double weight = centre * (double)s->rows + a->rest[row];
-        for (size_t y = 0; y < columns; y++)
-            c[y] += (double)product[x * TILE + y] +
-                    (weight * (double)right[y] + centre * rest[y]);
+        double weight = centre * (double)x->rows + a->rest[row];
+        for (size_t j = 0; j < left; j++)
+            c[j] += (double)product[j] +
+                    (weight * (double)right[j] + centre * rest[j]);
+        product += left;
     }
 }
 
-static void add_tiles(const hp__accumulator *a, hp__sums *to, const strip *s)
+static void add_strips(const hp__accumulator *a, hp__sums *to,
+                       const hp__sum_rows *x)
 {
-    size_t tiles = (s->n + TILE - 1) / TILE;
 #pragma omp parallel for num_threads(a->threads) schedule(dynamic)
-    for (size_t t = 0; t < tiles * tiles; t++)
-        if (t / tiles <= t % tiles)
-            add_tile(a, to, s, t / tiles, t % tiles);
+    for (size_t i = 0; i < strips_of(x->n); i++)
+        add_strip(a, to, x, i);
 }
 
 static void add_stream(hp__accumulator *a, hp__sums *to, const float *x,
@@ -139,36 +151,41 @@ static void add_stream(hp__accumulator *a, hp__sums *to, const float *x,
 {
 #pragma omp parallel for num_threads(a->threads) schedule(static)
     for (size_t r = 0; r < rows; r++) {
-        double sum = 0;
-        for (size_t j = 0; j < width; j++)
-            sum += (double)x[r * width + j] * (double)x[r * width + j];
-        a->squares[r] = sum;
+        const hp__raw_rows row = {.at = (const unsigned char *)(x + r * width),
+                                  .rows = 1,
+                                  .n = width};
+        a->squares[r] = a->kernels->squares(&row, HP_DTYPE_F32);
     }
     for (size_t r = 0; r < rows; r++)
         *to->stream += a->squares[r];
 }
 
-void hp__accumulate_rows(hp__accumulator *a, hp__sums *to, const float *z,
-                         size_t rows, size_t n)
+static size_t at_a_time(size_t left)
 {
-    for (size_t from = 0; from < rows; from += HP__STRIP_ROWS) {
-        size_t left = rows - from;
-        strip s = {z + from * n, left < HP__STRIP_ROWS ? left : HP__STRIP_ROWS,
-                   n};
-        prepare(a, to, &s);
-        add_tiles(a, to, &s);
+    return left < HP__SUM_ROWS ? left : HP__SUM_ROWS;
+}
+
+void hp__accumulate_rows(hp__accumulator *a, hp__sums *to,
+                         const hp__sum_rows *x)
+{
+    for (size_t from = 0; from < x->rows; from += HP__SUM_ROWS) {
+        const hp__sum_rows part = {.z = x->z + from * x->n,
+                                   .by = x->by ? x->by + from : NULL,
+                                   .rows = at_a_time(x->rows - from),
+                                   .n = x->n};
+        prepare(a, to, &part);
+        add_strips(a, to, &part);
     }
 }
 
 void hp__accumulate(hp__accumulator *a, hp__sums *to,
                     const hp_seen_outputs *seen)
 {
-    hp__accumulate_rows(a, to, seen->z, seen->rows, seen->n);
-    for (size_t from = 0; from < seen->rows; from += HP__STRIP_ROWS) {
-        size_t left = seen->rows - from;
+    const hp__sum_rows all = {seen->z, NULL, seen->rows, seen->n};
+    hp__accumulate_rows(a, to, &all);
+    for (size_t from = 0; from < seen->rows; from += HP__SUM_ROWS)
         add_stream(a, to, seen->stream + from * seen->width,
-                   left < HP__STRIP_ROWS ? left : HP__STRIP_ROWS, seen->width);
-    }
+                   at_a_time(seen->rows - from), seen->width);
 }
 
 void hp__sums_mirror(double *c, size_t n)

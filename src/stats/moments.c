@@ -70,7 +70,7 @@ static hp_status open_pass(pass *p, const hp_model *m, const hp_run_options *o,
     hp_status st =
         hp__new(&p->sums, widest * widest + widest + 1, sizeof *p->sums, err);
     return st ? st
-              : hp__accumulator_open(&p->accumulator, &o->backend->blas,
+              : hp__accumulator_open(&p->accumulator, o->backend->kernels,
                                      threads ? threads : 1, widest, err);
 }
 

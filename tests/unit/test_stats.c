@@ -189,8 +189,9 @@ static float noise(uint32_t *state)
     return (float)(int32_t)*state / 2147483648.0F;
 }
 
-/* Outputs with means far above their deviations, over several strips and tiles:
- * what single precision without centring would lose. */
+/* Outputs with means far above their deviations, over several strips and more
+ * rows than are added at a time: what single precision without centring would
+ * lose. */
 static void test_means_cost_nothing(void **state)
 {
     (void)state;
@@ -207,7 +208,7 @@ static void test_means_cost_nothing(void **state)
     assert_non_null(xs);
     for (size_t i = 0; i < ROWS; i++)
         xs[i] = x;
-    assert_int_equal(hp__accumulator_open(&a, &backend->blas, 2, N, &err),
+    assert_int_equal(hp__accumulator_open(&a, backend->kernels, 2, N, &err),
                      HP_OK);
     hp__sums to = {c, sum, &stream};
     const hp_seen_outputs seen = {
@@ -228,6 +229,36 @@ static void test_means_cost_nothing(void **state)
     free(xs);
     free(c);
     free(sum);
+}
+
+/* A factor of 1 to 3 for each row, of more rows than are added at a time. */
+static void test_factors_count(void **state)
+{
+    (void)state;
+    enum { N = 20, ROWS = 1500 };
+    static float z[N * ROWS], by[ROWS];
+    static double c[N * N];
+    double sum[N] = {0};
+    hp__accumulator a;
+    uint32_t seed = 2;
+    for (size_t i = 0; i < (size_t)N * ROWS; i++)
+        z[i] = noise(&seed);
+    for (size_t r = 0; r < ROWS; r++)
+        by[r] = (float)(1 + r * r % 3);
+    assert_int_equal(hp__accumulator_open(&a, backend->kernels, 2, N, &err),
+                     HP_OK);
+    hp__sums to = {c, sum, NULL};
+    const hp__sum_rows rows = {z, by, ROWS, N};
+    hp__accumulate_rows(&a, &to, &rows);
+    hp__accumulator_close(&a);
+    for (size_t i = 0; i < N; i++)
+        for (size_t j = i; j < N; j++) {
+            double exact = 0;
+            for (size_t r = 0; r < ROWS; r++)
+                exact += (double)z[r * N + i] * (double)z[r * N + j] *
+                         (double)by[r] * (double)by[r];
+            assert_true(fabs(c[i * N + j] - exact) <= 1e-3); /* of 2,500 */
+        }
 }
 
 /* ---- energy ---- */
@@ -340,6 +371,7 @@ int main(void)
              test_threads_and_budget),
         TEST("a visitor's failure ends the pass", test_visitor_ends),
         TEST("large means cost no precision", test_means_cost_nothing),
+        TEST("rows count as their factors say", test_factors_count),
         TEST("energies are those of the reference data to 1e-5",
              test_golden_energy),
         TEST("shares are energies over one number", test_relative),
