@@ -112,7 +112,8 @@ size_t hp__batch_size(const hp__run *r, size_t first)
         rows += own;
     }
     size_t n = i - first, together = r->sizes.together;
-    return i < r->n_pieces && n > together ? n - n % together : n;
+    int rounded = i < r->n_pieces && together && n > together;
+    return rounded ? n - n % together : n;
 }
 
 static void lay_out_batches(const hp__run *r, hp__stack *k)

@@ -190,6 +190,33 @@ static void parts_are_put_where_they_belong(void **state)
 
 /* ---- reading ---- */
 
+typedef struct opened {
+    char *folder;
+    hp_checkpoint *checkpoint;
+    hp_model *model;
+    hp__reader reader;
+} opened;
+
+static opened open_fixture(const fixture *f, unsigned threads)
+{
+    opened o = {.folder = fixture_folder()};
+    hp_error err = {{0}, {0}, {0}};
+    fixture_write(o.folder, f);
+    if (hp_checkpoint_open(&o.checkpoint, o.folder, NULL, &err) ||
+        hp_model_open(&o.model, o.checkpoint, NULL, &err) ||
+        hp__reader_open(&o.reader, o.model, hp__kernels_at(0), threads, &err))
+        fail_msg("%s", err.message);
+    return o;
+}
+
+static void close_fixture(opened *o)
+{
+    hp__reader_close(&o->reader);
+    hp_model_free(o->model);
+    hp_checkpoint_free(o->checkpoint);
+    fixture_remove(o->folder);
+}
+
 /* What is read into strips is what is read as it is stored. */
 static void check_reading(const hp__reader *r, const hp__band *band, int turned)
 {
@@ -219,19 +246,8 @@ static void check_dtype(const char *dtype, unsigned threads)
     fixture f = FIXTURE_GPT2;
     f.vocab = 5000;
     f.dtype = dtype;
-    char *folder = fixture_folder();
-    fixture_write(folder, &f);
-    hp_checkpoint *checkpoint = NULL;
-    hp_model *model = NULL;
-    hp__reader reader = {0};
-    hp_error err = {{0}, {0}, {0}};
-    if (hp_checkpoint_open(&checkpoint, folder, NULL, &err) ||
-        hp_model_open(&model, checkpoint, NULL, &err) ||
-        hp__reader_open(&reader, model, hp__kernels_at(0), threads, &err)) {
-        fail_msg("%s", err.message);
-        return;
-    }
-    const hp_tensor *t = model->embedding.token;
+    opened o = open_fixture(&f, threads);
+    const hp_tensor *t = o.model->embedding.token;
     assert_int_equal(t->n_elements, 160000);
     for (size_t i = 0; i < COUNT(widths); i++)
         for (int turned = 0; turned < 2; turned++) {
@@ -239,14 +255,11 @@ static void check_dtype(const char *dtype, unsigned threads)
             hp__band all = {t, w, 0, rows, 0, w};
             hp__band part = {t, w, rows / 3, rows - rows / 3, w / 5, w / 2};
             hp__band none = {t, w, 0, 0, 0, w};
-            check_reading(&reader, &all, turned);
-            check_reading(&reader, &part, turned);
-            check_reading(&reader, &none, turned);
+            check_reading(&o.reader, &all, turned);
+            check_reading(&o.reader, &part, turned);
+            check_reading(&o.reader, &none, turned);
         }
-    hp__reader_close(&reader);
-    hp_model_free(model);
-    hp_checkpoint_free(checkpoint);
-    fixture_remove(folder);
+    close_fixture(&o);
 }
 
 static void weights_are_read_into_strips(void **state)
@@ -267,7 +280,8 @@ static void a_matrix_is_cut_as_its_parts_are(void **state)
     for (int turned = 0; turned < 2; turned++) {
         size_t k = turned ? COLUMNS : ROWS, n = turned ? ROWS : COLUMNS;
         size_t floats = hp__strips_size(k, n);
-        float *x = noise(ROWS * (COLUMNS + GAP), 9), *got = noise(floats, 10);
+        float *x = noise((size_t)ROWS * (COLUMNS + GAP), 9),
+              *got = noise(floats, 10);
         float *want = noise(floats, 10), *room = got;
         hp__part all = {x, ROWS, COLUMNS, COLUMNS + GAP};
         hp__strips cut = hp__strips_cut(&room, &all, turned);
@@ -317,29 +331,15 @@ static void check_outputs(const hp__reader *reader, const hp_linear *whole)
 static void outputs_of_a_map_are_read(void **state)
 {
     fixture f = FIXTURE_GPT2;
-    char *folder = fixture_folder();
     (void)state;
-    fixture_write(folder, &f);
-    hp_checkpoint *checkpoint = NULL;
-    hp_model *model = NULL;
-    hp__reader reader = {0};
-    hp_error err = {{0}, {0}, {0}};
-    if (hp_checkpoint_open(&checkpoint, folder, NULL, &err) ||
-        hp_model_open(&model, checkpoint, NULL, &err) ||
-        hp__reader_open(&reader, model, hp__kernels_at(0), 1, &err)) {
-        fail_msg("%s", err.message);
-        return;
-    }
-    const hp_linear *maps[] = {&model->layers[0].mlp.up, &model->blocks[0].v,
-                               &model->output.decoder};
+    opened o = open_fixture(&f, 1);
+    const hp_linear maps[] = {o.model->layers[0].mlp.up, o.model->blocks[0].v,
+                              o.model->output.decoder};
     for (size_t i = 0; i < COUNT(maps); i++)
-        for (reader.form = HP__AS_STORED; reader.form <= HP__STRIPS;
-             reader.form++)
-            check_outputs(&reader, maps[i]);
-    hp__reader_close(&reader);
-    hp_model_free(model);
-    hp_checkpoint_free(checkpoint);
-    fixture_remove(folder);
+        for (o.reader.form = HP__AS_STORED; o.reader.form <= HP__STRIPS;
+             o.reader.form++)
+            check_outputs(&o.reader, &maps[i]);
+    close_fixture(&o);
 }
 
 int main(void)
