@@ -13,6 +13,7 @@
 /* Floats from one strip to the next: a power of two would put all of them into
  * the same lines of the cache. */
 #define STRIP_STEP ((HP__SUM_ROWS + 1) * HP__STRIP)
+#define ROWS_AHEAD ((size_t)24) /* that are fetched before they are read */
 
 static size_t strips_of(size_t n)
 {
@@ -47,9 +48,8 @@ void hp__accumulator_close(hp__accumulator *a)
 }
 
 /* Row r of n columns from `first` on. */
-static inline __attribute__((always_inline)) void
-get_row(float *out, const hp__sum_rows *x, size_t r, size_t first,
-        const size_t n)
+static inline void get_row(float *out, const hp__sum_rows *x, size_t r,
+                           size_t first, size_t n)
 {
     float by = x->by ? x->by[r] : 1.0F;
     const float *from = x->z + r * x->n + first;
@@ -57,16 +57,23 @@ get_row(float *out, const hp__sum_rows *x, size_t r, size_t first,
         out[j] = from[j] * by;
 }
 
+/* Rows lie on pages of their own, and processors fetch ahead within a page. */
+static inline void fetch_row(const hp__sum_rows *x, size_t r, size_t first)
+{
+    if (r < x->rows)
+        __builtin_prefetch(x->z + r * x->n + first);
+}
+
 /* Sums and means of n columns from `first` on, and what is left of them in
- * their strip. Of a whole strip n is a constant. */
-static inline __attribute__((always_inline)) void
-centre_columns(hp__accumulator *a, hp__sums *to, const hp__sum_rows *x,
-               size_t first, const size_t n)
+ * their strip. */
+static void centre_columns(hp__accumulator *a, hp__sums *to,
+                           const hp__sum_rows *x, size_t first, size_t n)
 {
     float *strip = a->strips + first / HP__STRIP * STRIP_STEP;
     float row[HP__STRIP], centre[HP__STRIP];
     double sums[HP__STRIP] = {0}, rest[HP__STRIP] = {0};
     for (size_t r = 0; r < x->rows; r++) {
+        fetch_row(x, r + ROWS_AHEAD, first);
         get_row(row, x, r, first, n);
         for (size_t j = 0; j < n; j++)
             sums[j] += (double)row[j];
@@ -92,10 +99,8 @@ static void prepare(hp__accumulator *a, hp__sums *to, const hp__sum_rows *x)
 {
 #pragma omp parallel for num_threads(a->threads) schedule(static)
     for (size_t first = 0; first < x->n; first += HP__STRIP) {
-        if (x->n - first >= HP__STRIP)
-            centre_columns(a, to, x, first, HP__STRIP);
-        else
-            centre_columns(a, to, x, first, x->n - first);
+        size_t left = x->n - first;
+        centre_columns(a, to, x, first, left < HP__STRIP ? left : HP__STRIP);
     }
 }
 
