@@ -138,7 +138,7 @@ typedef struct hp_run_options {
                          least one piece of whole sequences is always held.
                          Where outputs or gradients are seen, each layer takes
                          all sequences, and what the budget does not hold lies
-                         in a temporary file (TMPDIR) */
+                         in temporary files (TMPDIR) */
     unsigned threads; /* 0: all that this process may use */
     /* [n_variants] masks of [heads of the model], 1: the head's output is taken
      * as zero; an entry may be NULL: nothing is masked. n_variants 0: one

@@ -8,13 +8,18 @@
 
 /*
  * Room for more than a run shall hold in memory: bytes that are put and got, in
- * memory up to `in_memory` of them, else in an unlinked temporary file in
- * TMPDIR. The file's blocks are reserved first, so that a full disk is known at
- * once. What was never put is zero.
+ * memory up to `in_memory` of them, else in unlinked temporary files in TMPDIR.
+ * Their blocks are reserved first, so that a full disk is known at once. What
+ * was never put is zero. Bytes go to the files in turns, HP__ROOM_TURN of them
+ * each: of one file, a single thread can write at a time.
  */
+#define HP__ROOM_FILES ((size_t)16)
+#define HP__ROOM_TURN  ((size_t)256 << 10)
+
 typedef struct hp__room {
     unsigned char *at; /* in memory */
-    int fd, is_file;
+    int fds[HP__ROOM_FILES];
+    size_t n_files; /* 0: in memory */
 } hp__room;
 
 HP_CHECKED

@@ -13,8 +13,8 @@
 
 #include <cmocka.h>
 
-/* More than one write takes. */
-#define BYTES ((size_t)700001)
+/* All files, one turn of the first and a part of one of the second. */
+#define BYTES ((HP__ROOM_FILES + 1) * HP__ROOM_TURN + 700)
 
 static unsigned char value_of(size_t i)
 {
@@ -25,7 +25,7 @@ static unsigned char value_of(size_t i)
 static void fill(const hp__room *r, hp_error *err)
 {
     static unsigned char bytes[BYTES];
-    const size_t ends[] = {BYTES, 600000, 1001, 1000};
+    const size_t ends[] = {BYTES, 3 * HP__ROOM_TURN + 5, 1001, 1000};
     for (size_t i = 0; i < BYTES; i++)
         bytes[i] = value_of(i);
     for (size_t i = 0; i < 3; i++)
@@ -53,7 +53,7 @@ static void what_was_put_is_got(void **state)
         hp_error err = {0};
         if (hp__room_open(&r, BYTES, in_memory[i], &err))
             fail_msg("%s", err.message);
-        assert_int_equal(r.is_file, i > 0);
+        assert_int_equal(r.n_files, i > 0 ? HP__ROOM_FILES : 0);
         fill(&r, &err);
         assert_filled(&r, &err);
         hp__room_close(&r);
@@ -69,7 +69,7 @@ static void nothing_is_left_in_the_folder(void **state)
     setenv("TMPDIR", folder, 1);
     assert_int_equal(hp__room_open(&r, BYTES, 0, &err), HP_OK);
     unsetenv("TMPDIR");
-    assert_int_equal(rmdir(folder), 0); /* it is empty while the file is open */
+    assert_int_equal(rmdir(folder), 0); /* it is empty while files are open */
     hp__room_close(&r);
     free(folder);
 }
@@ -88,11 +88,12 @@ static void failures_are_told(void **state)
     assert_int_equal(hp__room_open(&r, (uint64_t)1 << 62, 0, &err), HP_IO);
     assert_non_null(strstr(err.message, "reserve a temporary file"));
     hp__room_close(&r);
-    assert_int_equal(hp__room_open(&r, BYTES, 0, &err), HP_OK);
+    assert_int_equal(hp__room_open(&r, 700, 0, &err), HP_OK);
+    assert_int_equal(r.n_files, 1);
     unsigned char byte = 1;
-    assert_int_equal(hp__room_get(&r, BYTES, &byte, 1, &err), HP_IO);
+    assert_int_equal(hp__room_get(&r, HP__ROOM_TURN, &byte, 1, &err), HP_IO);
     assert_string_equal(err.message, "a temporary file got shorter");
-    close(r.fd);
+    close(r.fds[0]);
     assert_int_equal(hp__room_put(&r, 0, &byte, 1, &err), HP_IO);
     assert_non_null(strstr(err.message, "write a temporary file"));
     assert_int_equal(hp__room_get(&r, 0, &byte, 1, &err), HP_IO);
