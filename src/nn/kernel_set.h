@@ -194,23 +194,12 @@ static int is_finite(const float *x, size_t n)
     return !any;
 }
 
-/* Squares of LANES values. Floats are widened as they are loaded: taking a
- * vector apart costs as much as widening it. */
+/* Squares of LANES values. */
 static inline __attribute__((always_inline)) void
 add_squares(doubles sums[2], const unsigned char *in, hp_dtype dtype)
 {
-    half_floats first, second;
-    doubles a, b;
-    if (dtype == HP_DTYPE_F32) {
-        memcpy(&first, in, sizeof first);
-        memcpy(&second, in + sizeof first, sizeof second);
-        a = widen(first);
-        b = widen(second);
-    } else {
-        floats x = load_as(in, dtype);
-        a = low(x);
-        b = high(x);
-    }
+    floats x = load_as(in, dtype);
+    doubles a = low(x), b = high(x);
     sums[0] += a * a;
     sums[1] += b * b;
 }
@@ -263,49 +252,60 @@ static inline floats square_pairs(words w)
 #endif
 }
 
-/* Sums over 4 LANES values by eights, three roundings of 2^-24 each, so that
- * one vector is widened for two that are read. `seen`: all their bits. */
-typedef struct eight_sums {
+/* Sums over two vectors by eights of BF16 or fours of F32: no more than three
+ * roundings of 2^-24 each, so that half a vector is widened for two that are
+ * read. `seen`: all their bits. */
+typedef struct single_sums {
     doubles sums;
     words seen;
-} eight_sums;
+} single_sums;
 
-static inline void add_eights(eight_sums *s, const unsigned char *in)
+#define TWO_VECTORS (LANES * 8) /* bytes */
+
+static inline __attribute__((always_inline)) void
+add_two_vectors(single_sums *s, const unsigned char *in, hp_dtype dtype)
 {
     words v, w;
     memcpy(&v, in, sizeof v);
     memcpy(&w, in + sizeof v, sizeof w);
-    s->sums += folded(square_pairs(v) + square_pairs(w));
+    if (dtype == HP_DTYPE_BF16) {
+        s->sums += folded(square_pairs(v) + square_pairs(w));
+    } else {
+        floats x = (floats)v, y = (floats)w;
+        s->sums += folded(x * x + y * y);
+    }
     s->seen |= v | w;
 }
 
-static inline int is_zero(words seen)
+static inline int is_zero(words seen, hp_dtype dtype)
 {
     uint32_t any = 0;
     for (size_t i = 0; i < LANES; i++)
         any |= seen[i];
-    return !(any & 0x7fff7fffU);
+    return !(any & (dtype == HP_DTYPE_BF16 ? 0x7fff7fffU : 0x7fffffffU));
 }
 
 /* Where squares leave the range of floats they are made in double. */
-static double squares_bf16(const hp__raw_rows *band)
+static inline __attribute__((always_inline)) double
+squares_in_single(const hp__raw_rows *band, hp_dtype dtype)
 {
     const double least = 1e-30; /* what is lost below is 1e-8 of it */
-    eight_sums s = {{0}, {0}};
+    single_sums s = {{0}, {0}};
     const unsigned char *in = band->at;
+    size_t n = band->n * width_of(dtype);
     for (size_t r = 0; r < band->rows; r++, in += band->step) {
         size_t i = 0;
-        for (; i + 4 * LANES <= band->n; i += 4 * LANES)
-            add_eights(&s, in + i * 2);
-        if (i == band->n)
+        for (; i + TWO_VECTORS <= n; i += TWO_VECTORS)
+            add_two_vectors(&s, in + i, dtype);
+        if (i == n)
             continue;
-        unsigned char last[HP__LANES * 8] = {0};
-        memcpy(last, in + i * 2, (band->n - i) * 2);
-        add_eights(&s, last);
+        unsigned char last[TWO_VECTORS] = {0};
+        memcpy(last, in + i, n - i);
+        add_two_vectors(&s, last, dtype);
     }
     double total = sum(s.sums), all_of = (double)(band->rows * band->n);
     int fits = total >= least * all_of && isfinite(total);
-    return fits || is_zero(s.seen) ? total : squares_as(band, HP_DTYPE_BF16);
+    return fits || is_zero(s.seen, dtype) ? total : squares_as(band, dtype);
 }
 
 static double squares(const hp__raw_rows *band, hp_dtype dtype)
@@ -314,14 +314,14 @@ static double squares(const hp__raw_rows *band, hp_dtype dtype)
     case HP_DTYPE_F16:
         return squares_as(band, HP_DTYPE_F16);
     case HP_DTYPE_BF16:
-        return squares_bf16(band);
+        return squares_in_single(band, HP_DTYPE_BF16);
     case HP_DTYPE_F64:
         return squares_f64(band);
     case HP_DTYPE_F32:
     case HP_DTYPE_OTHER:
         break;
     }
-    return squares_as(band, HP_DTYPE_F32);
+    return squares_in_single(band, HP_DTYPE_F32);
 }
 
 const hp__kernels HP__KERNELS = {

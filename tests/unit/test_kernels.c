@@ -441,7 +441,7 @@ static hp__raw_rows band_of(const void *values, size_t wide, size_t n,
     return (hp__raw_rows){at + (wide - n) / 2 * size, 3, wide * size, n};
 }
 
-/* Of a sum of eight squares in single precision. */
+/* Of a sum of squares by fours or eights in single precision. */
 #define THREE_ROUNDINGS (3.0 / 16777216.0)
 
 static double from_bf16(uint16_t h)
@@ -479,7 +479,7 @@ static void check_squares(const hp__kernels *k)
         hp__raw_rows half = band_of(f16, WIDE, n, 2);
         hp__raw_rows brain = band_of(bf16, WIDE, n, 2);
         assert_close(k->squares(&floats, HP_DTYPE_F32), want[0],
-                     1e-12 * want[0]);
+                     want[0] * THREE_ROUNDINGS);
         assert_close(k->squares(&wide, HP_DTYPE_F64) * 1e-120, want[0],
                      1e-9 * want[0]);
         assert_close(k->squares(&half, HP_DTYPE_F16), want[1], 1e-12 * want[1]);
@@ -488,6 +488,19 @@ static void check_squares(const hp__kernels *k)
     }
 }
 
+/* The values of BF16 with these bits, as they are or as floats. */
+static hp__raw_rows band_as(const uint16_t *bf16, float *room, size_t wide,
+                            size_t n, hp_dtype dtype)
+{
+    if (dtype == HP_DTYPE_BF16)
+        return band_of(bf16, wide, n, 2);
+    for (size_t i = 0; i < 3 * wide; i++)
+        room[i] = (float)from_bf16(bf16[i]);
+    return band_of(room, wide, n, 4);
+}
+
+static const hp_dtype in_single[] = {HP_DTYPE_BF16, HP_DTYPE_F32};
+
 /* Squares beyond the range of floats, on either side, and zeros. */
 static void check_far_squares(const hp__kernels *k)
 {
@@ -495,15 +508,16 @@ static void check_far_squares(const hp__kernels *k)
     static const uint16_t far[] = {0x0000, 0x8000, 0x0080, 0x1f80,
                                    0x2380, 0x5f80, 0x6f40, 0x7f7f};
     uint16_t bf16[3 * WIDE];
+    float room[3 * WIDE];
     for (size_t f = 0; f < sizeof far / sizeof *far; f++) {
         double x = from_bf16(far[f]);
         for (size_t i = 0; i < (size_t)3 * WIDE; i++)
             bf16[i] = i % 2 ? far[f] : far[f] ^ 0x8000U;
-        for (size_t s = 0; s < N_SIZES; s++) {
-            size_t n = sizes[s];
+        for (size_t s = 0; s < 2 * N_SIZES; s++) {
+            size_t n = sizes[s / 2];
             double want = 3.0 * (double)n * x * x;
-            hp__raw_rows band = band_of(bf16, WIDE, n, 2);
-            assert_close(k->squares(&band, HP_DTYPE_BF16), want,
+            hp__raw_rows band = band_as(bf16, room, WIDE, n, in_single[s % 2]);
+            assert_close(k->squares(&band, in_single[s % 2]), want,
                          want * THREE_ROUNDINGS);
         }
     }
@@ -513,12 +527,14 @@ static void check_far_squares(const hp__kernels *k)
 static void check_lone_squares(const hp__kernels *k)
 {
     uint16_t bf16[3 * MOST] = {0};
-    hp__raw_rows band = band_of(bf16, MOST, MOST, 2);
-    for (size_t i = 0; i < 3 * (size_t)MOST; i++) {
-        bf16[i] = 0x1f80U;
-        double want = pow(from_bf16(bf16[i]), 2.0);
-        assert_close(k->squares(&band, HP_DTYPE_BF16), want, 1e-12 * want);
-        bf16[i] = 0;
+    float room[3 * MOST];
+    for (size_t i = 0; i < 6 * (size_t)MOST; i++) {
+        hp_dtype dtype = in_single[i % 2];
+        bf16[i / 2] = 0x1f80U;
+        double want = pow(from_bf16(bf16[i / 2]), 2.0);
+        hp__raw_rows band = band_as(bf16, room, MOST, MOST, dtype);
+        assert_close(k->squares(&band, dtype), want, 1e-12 * want);
+        bf16[i / 2] = 0;
     }
 }
 
