@@ -44,7 +44,8 @@ void *bench_alloc(size_t n, size_t size); /* zeroed; never NULL */
 /* ---- clocks, the peak, memory ---- */
 
 double bench_now(void); /* seconds by the clock */
-double bench_cpu(void); /* processor time of all threads of this process */
+double bench_cpu(void); /* processor time of all threads of this process, */
+double bench_system_cpu(void); /* and what of it the system had for itself */
 /* A line of /proc/self/status in MiB: "RssAnon", "VmHWM". */
 double bench_memory(const char *key);
 
