@@ -74,6 +74,8 @@ load common
 @test "an unknown option suggests the nearest" {
     hp entropy --ratoi 0.3 "$TINY"
     fails 2 "unknown option '--ratoi' (did you mean --ratio?)"
+    hp entropy --ration 0.3 "$TINY"
+    fails 2 "unknown option '--ration' (did you mean --ratio?)"
     hp entropy -x "$TINY"
     fails 2 "unknown option '-x'"
 }

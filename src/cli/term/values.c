@@ -226,10 +226,12 @@ int suggest_closer(size_t *best, const char *word, const char *name)
     if (n > MAX_NAME || m > MAX_NAME)
         return 0;
     size_t far = distance(word, n, name, m);
-    /* A third of the letters may be wrong; `*best` is 1 + the best so far. */
+    /* A third of the letters may be wrong. `*best` is 1 + the best so far; of
+     * two as near, a name that the word begins with is nearer. */
     size_t limit = 1 + (n > m ? n : m) / 3;
-    if (far > limit || far >= m || (*best && far + 1 >= *best))
+    size_t rank = 2 * far + (n < m || strncmp(word, name, m) != 0);
+    if (far > limit || far >= m || (*best && rank + 1 >= *best))
         return 0;
-    *best = far + 1;
+    *best = rank + 1;
     return 1;
 }
