@@ -350,14 +350,14 @@ static void close_finish(finish *f)
 }
 
 static void each_group(const finish *f,
-                       void (*work)(const finish *, const group *))
+                       void (*step)(const finish *, const group *))
 {
 #pragma omp parallel num_threads(f->run->threads)
     {
         unsigned saved = hp__denormals_off();
 #pragma omp for schedule(dynamic)
         for (size_t i = 0; i < f->n_groups; i++)
-            work(f, &f->groups[i]);
+            step(f, &f->groups[i]);
         hp__denormals_restore(saved);
     }
 }
