@@ -88,7 +88,6 @@ typedef struct hp__run {
                                       pieces and hidden */
     const hp_run_options *options;
     const hp_observer *observer;
-    const hp__blas *blas;
     const hp__kernels *kernels;
     unsigned threads;
     int strips; /* 1: weights, keys and values are multiplied in strips */

@@ -50,8 +50,7 @@ void hp__map_cut(float *out, const hp__map *map, const float *stored)
     hp__part all = {stored, map->n_in, map->n_out, map->ld};
     if (map->rows_are_outputs)
         all = (hp__part){stored, map->n_out, map->n_in, map->ld};
-    (is_turned(map) ? hp__strips_put_turned : hp__strips_put)(out, map->step, 0,
-                                                              0, &all);
+    hp__strips_cut(&out, &all, is_turned(map));
 }
 
 /* Reads a band to *at. */

@@ -284,7 +284,6 @@ hp_status hp__run_prepare(hp__run *r, hp_error *err)
     unsigned wanted =
         r->options->threads ? r->options->threads : hp_backend_cpus();
     hp__outcome_init(&r->outcome);
-    r->blas = &r->options->backend->blas;
     r->kernels = r->options->backend->kernels;
     /* One row at a time meets weights once only. */
     r->strips = r->options->backend->strips && !r->cache;
